@@ -1,0 +1,5 @@
+//! Rules of the portal plane, one file per feature.
+
+pub mod auth;
+pub mod bank;
+pub mod withdraw;
