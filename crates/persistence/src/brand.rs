@@ -1,0 +1,97 @@
+//! Brands, their hosts, and which agent may serve which: read here, written by the admin service.
+
+use agent_domain::{AgentGuid, Brand, BrandId};
+use sqlx::PgPool;
+
+use crate::error::DbError;
+
+struct BrandRow {
+    brand_id: i64,
+    code: String,
+    name: String,
+    logo_url: Option<String>,
+    timezone: String,
+    currency: String,
+    phone_country: String,
+}
+
+impl TryFrom<BrandRow> for Brand {
+    type Error = DbError;
+
+    fn try_from(row: BrandRow) -> Result<Self, DbError> {
+        Ok(Self {
+            id: BrandId(row.brand_id),
+            code: row.code,
+            name: row.name,
+            logo_url: row.logo_url,
+            timezone: row
+                .timezone
+                .parse()
+                .map_err(|_| DbError::inconsistent("brand.timezone"))?,
+            currency: row
+                .currency
+                .parse()
+                .map_err(|_| DbError::inconsistent("brand.currency"))?,
+            phone_country: row.phone_country,
+        })
+    }
+}
+
+/// The active brand of a host: the brand's own hosts first, then hosts of agents (Q-14).
+///
+/// # Errors
+/// The statement failed.
+pub async fn by_host(pool: &PgPool, host: &str) -> Result<Option<Brand>, DbError> {
+    let row = sqlx::query_as!(
+        BrandRow,
+        r#"
+        SELECT brand_id, code, name, logo_url, timezone, currency::text AS "currency!", phone_country
+        FROM brand
+        WHERE status = 'active' AND brand_id = coalesce(
+            (SELECT brand_id FROM brand_domain WHERE domain = $1),
+            (SELECT brand_id FROM agent_domain WHERE domain = $1 AND status = 'active'))
+        "#,
+        host,
+    )
+    .fetch_optional(pool)
+    .await?;
+    row.map(Brand::try_from).transpose()
+}
+
+/// The active brands that an agent may serve.
+///
+/// # Errors
+/// The statement failed.
+pub async fn enabled_for(pool: &PgPool, agent: AgentGuid) -> Result<Vec<Brand>, DbError> {
+    let rows = sqlx::query_as!(
+        BrandRow,
+        r#"
+        SELECT b.brand_id, b.code, b.name, b.logo_url, b.timezone, b.currency::text AS "currency!", b.phone_country
+        FROM agent_brand ab JOIN brand b USING (brand_id)
+        WHERE ab.agent_id = $1 AND ab.status = 'enabled' AND b.status = 'active'
+        ORDER BY b.brand_id
+        "#,
+        agent.0,
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(Brand::try_from).collect()
+}
+
+/// An active brand by id, for operators' commands.
+///
+/// # Errors
+/// The statement failed.
+pub async fn by_id(pool: &PgPool, brand: BrandId) -> Result<Option<Brand>, DbError> {
+    let row = sqlx::query_as!(
+        BrandRow,
+        r#"
+        SELECT brand_id, code, name, logo_url, timezone, currency::text AS "currency!", phone_country
+        FROM brand WHERE brand_id = $1
+        "#,
+        brand.0,
+    )
+    .fetch_optional(pool)
+    .await?;
+    row.map(Brand::try_from).transpose()
+}

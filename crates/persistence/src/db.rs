@@ -1,0 +1,183 @@
+//! The connection pool and the rights it works with (Q-93).
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    Connection as _, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{error::DbError, tx::Tx};
+
+/// The role that every pooled connection works as, where its login may.
+pub const APPLICATION_ROLE: &str = "agent_service_app";
+
+/// Connections idle for longer are tried with a ping before they are handed out. Testing each time
+/// costs a fifth of the throughput; never testing hands out dead connections after a restart.
+const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
+
+/// How to reach Postgres, and the limits every statement runs under.
+#[derive(Clone)]
+pub struct DbSettings {
+    /// Holds a password: never logged.
+    pub url: String,
+    pub max_connections: u32,
+    pub acquire_timeout: Duration,
+    pub statement_timeout: Duration,
+    pub lock_timeout: Duration,
+    pub idle_in_transaction_timeout: Duration,
+    /// 0 for a pooler in transaction mode between us and Postgres.
+    pub statement_cache: usize,
+    pub application_name: &'static str,
+}
+
+/// The pool.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pool: PgPool,
+}
+
+/// What the effective role may do beyond its work.
+#[derive(Debug, Clone)]
+pub struct RoleReport {
+    pub role: String,
+    /// Rights that should be withheld but are not; empty when all is well.
+    pub excess: Vec<String>,
+}
+
+impl Db {
+    /// Makes the pool without connecting: the service boots, and says that it is not ready, while
+    /// Postgres is away.
+    ///
+    /// # Errors
+    /// The URL cannot be read (its text is not repeated).
+    pub fn open(settings: &DbSettings) -> Result<Self, DbError> {
+        let milliseconds = |time: Duration| time.as_millis().to_string();
+        let options = PgConnectOptions::from_str(&settings.url)?
+            .application_name(settings.application_name)
+            .statement_cache_capacity(settings.statement_cache)
+            .options([
+                (
+                    "statement_timeout",
+                    milliseconds(settings.statement_timeout),
+                ),
+                ("lock_timeout", milliseconds(settings.lock_timeout)),
+                (
+                    "idle_in_transaction_session_timeout",
+                    milliseconds(settings.idle_in_transaction_timeout),
+                ),
+                ("timezone", "UTC".to_owned()),
+            ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.max_connections)
+            .acquire_timeout(settings.acquire_timeout)
+            .max_lifetime(Duration::from_secs(30 * 60))
+            .idle_timeout(Duration::from_secs(5 * 60))
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > PING_AFTER_IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .after_connect(|connection, _| Box::pin(take_application_role(connection)))
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+
+    /// For reads in single statements.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Begins a transaction (READ COMMITTED).
+    ///
+    /// # Errors
+    /// No connection in time.
+    pub async fn begin(&self) -> Result<Tx, DbError> {
+        Ok(Tx::new(self.pool.begin().await?))
+    }
+
+    /// Begins a read-only transaction whose statements all see the same instant.
+    ///
+    /// # Errors
+    /// No connection in time.
+    pub async fn snapshot(&self) -> Result<Tx, DbError> {
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        Ok(Tx::new(self.pool.begin_with(begin).await?))
+    }
+
+    /// One trivial round trip.
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        sqlx::query_scalar!(r#"SELECT 1 AS "one!""#)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// What the effective role may do that it should not (Q-93).
+    ///
+    /// # Errors
+    /// Postgres does not answer.
+    pub async fn role_report(&self) -> Result<RoleReport, DbError> {
+        let row = sqlx::query!(
+            r#"
+            SELECT current_user::text AS "role!",
+                   (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS "superuser!",
+                   has_table_privilege('admin_audit', 'UPDATE, DELETE, TRUNCATE') AS "audit!",
+                   has_table_privilege('recovery_audit', 'UPDATE, DELETE, TRUNCATE') AS "recovery!",
+                   has_table_privilege('agent_ledger', 'UPDATE, DELETE, TRUNCATE') AS "ledger!",
+                   has_table_privilege('agent_brand', 'INSERT, UPDATE, DELETE') AS "membership!",
+                   has_table_privilege('brand', 'INSERT, UPDATE, DELETE') AS "brands!"
+            "#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let excess = [
+            (row.superuser, "is superuser"),
+            (row.audit, "may change admin_audit"),
+            (row.recovery, "may change recovery_audit"),
+            (row.ledger, "may change agent_ledger"),
+            (row.membership, "may write agent_brand"),
+            (row.brands, "may write brand"),
+        ];
+        Ok(RoleReport {
+            role: row.role,
+            excess: excess
+                .iter()
+                .filter(|(has, _)| *has)
+                .map(|(_, what)| (*what).to_owned())
+                .collect(),
+        })
+    }
+
+    /// Connections: (in use, idle).
+    #[must_use]
+    pub fn connections(&self) -> (u32, u32) {
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+        (self.pool.size().saturating_sub(idle), idle)
+    }
+
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// One URL, even a superuser's, then still works with the withheld rights. Where the login is no
+/// member of the role it keeps its own rights, which [`Db::role_report`] judges.
+async fn take_application_role(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "SELECT set_config('role', rolname, false) FROM pg_roles \
+         WHERE rolname = $1 AND pg_has_role(session_user, oid, 'member')",
+    )
+    .bind(APPLICATION_ROLE)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

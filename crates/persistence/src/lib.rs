@@ -1,0 +1,20 @@
+//! Postgres: every SQL statement of the product, checked against the schema when it is compiled.
+//!
+//! Plain async functions over a connection or a [`Tx`]; no repository traits. Functions over rows
+//! that a brand owns take a `BrandScope`; functions that change how an account is reached or paid
+//! take an [`AuditedTx`].
+
+pub mod audit;
+pub mod brand;
+pub mod db;
+pub mod error;
+pub mod idempotency;
+pub mod migrate;
+pub mod outbox;
+pub mod portal;
+pub mod tx;
+
+pub use audit::{AuditEntry, AuditedTx};
+pub use db::{Db, DbSettings};
+pub use error::DbError;
+pub use tx::Tx;

@@ -1,0 +1,39 @@
+//! Small shared reads of the portal.
+
+use agent_domain::{AgentGuid, BrandScope};
+use rust_decimal::Decimal;
+use sqlx::PgPool;
+
+use crate::error::DbError;
+
+/// Limits of one withdrawal for an agent on a brand.
+#[derive(Clone, Copy, Debug)]
+pub struct WithdrawalLimits {
+    pub min_amount: Decimal,
+    pub max_amount: Decimal,
+}
+
+/// The agent's own limits where set, else the brand's (Q-27).
+///
+/// # Errors
+/// The statement failed.
+pub async fn withdrawal_limits(
+    pool: &PgPool,
+    scope: &BrandScope,
+    agent: AgentGuid,
+) -> Result<WithdrawalLimits, DbError> {
+    let row = sqlx::query_as!(
+        WithdrawalLimits,
+        r#"
+        SELECT coalesce(s.min_withdrawal_limit, b.withdraw_min) AS "min_amount!",
+               coalesce(s.max_withdrawal_limit, b.withdraw_max) AS "max_amount!"
+        FROM brand b LEFT JOIN agent_setting s ON s.brand_id = b.brand_id AND s.agent_id = $1
+        WHERE b.brand_id = $2
+        "#,
+        agent.0,
+        scope.id().0,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(row)
+}

@@ -1,0 +1,61 @@
+//! A transaction as a value that is passed on and consumed.
+
+use sqlx::{PgConnection, Postgres, Transaction};
+
+use crate::{
+    audit::{self, AuditEntry, AuditedTx},
+    error::DbError,
+};
+
+/// An open transaction. Dropping it rolls back.
+pub struct Tx {
+    inner: Transaction<'static, Postgres>,
+    events: usize,
+}
+
+/// What a committed transaction left behind.
+#[must_use = "whoever commits events has to wake the relay"]
+#[derive(Debug, Clone, Copy)]
+pub struct Committed {
+    /// Events appended to the outbox.
+    pub events: usize,
+}
+
+impl Tx {
+    pub(crate) fn new(inner: Transaction<'static, Postgres>) -> Self {
+        Self { inner, events: 0 }
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+
+    pub(crate) fn count_event(&mut self) {
+        self.events += 1;
+    }
+
+    /// Inserts the audit row and, because it is there, allows the changes that demand one. If the
+    /// insert fails, no change can follow in this transaction.
+    ///
+    /// # Errors
+    /// The audit row cannot be written.
+    pub async fn audited(&mut self, entry: &AuditEntry<'_>) -> Result<AuditedTx<'_>, DbError> {
+        audit::insert(self, entry).await?;
+        Ok(AuditedTx::new(self))
+    }
+
+    /// # Errors
+    /// The commit failed; its fate is unknown when the connection broke.
+    pub async fn commit(self) -> Result<Committed, DbError> {
+        self.inner.commit().await?;
+        Ok(Committed {
+            events: self.events,
+        })
+    }
+
+    /// # Errors
+    /// The connection broke; the server rolls back by itself.
+    pub async fn rollback(self) -> Result<(), DbError> {
+        Ok(self.inner.rollback().await?)
+    }
+}
