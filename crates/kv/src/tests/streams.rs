@@ -1,0 +1,157 @@
+use redis::{AsyncCommands, Value};
+
+use super::server::{OwnServer, database, open, raw};
+use crate::{AppendError, StreamEntry, keys::STREAM};
+
+fn entry(number: usize) -> StreamEntry {
+    StreamEntry {
+        event_id: format!("id-{number}"),
+        event_type: "agent.withdraw.created".to_owned(),
+        aggregate_type: "agent_withdraw".to_owned(),
+        aggregate_id: "17".to_owned(),
+        brand_id: "7".to_owned(),
+        schema_version: "2".to_owned(),
+        occurred_at: "1970-01-01T00:00:00.000000Z".to_owned(),
+        payload: "{\"text\":\"\u{0}\r\n\u{1f600}\"}".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn q19_a_batch_arrives_whole_in_order_and_untrimmed() {
+    let mut database = database().await;
+    let entries: Vec<_> = (0..1_000).map(entry).collect();
+    let ids = database.kv.append(&entries).await.unwrap();
+    let ids: Vec<String> = ids.into_iter().map(Result::unwrap).collect();
+    assert_eq!(database.kv.stream_len().await, Ok(1_000));
+
+    type Fields = Vec<(String, String)>;
+    let stored: Vec<(String, Fields)> = redis::cmd("XRANGE")
+        .arg(STREAM)
+        .arg("-")
+        .arg("+")
+        .query_async(&mut database.raw)
+        .await
+        .unwrap();
+    for ((stored_id, fields), (id, entry)) in stored.iter().zip(ids.iter().zip(&entries)) {
+        assert_eq!(stored_id, id);
+        let expected = [
+            ("event_id", &entry.event_id),
+            ("event_type", &entry.event_type),
+            ("aggregate_type", &entry.aggregate_type),
+            ("aggregate_id", &entry.aggregate_id),
+            ("brand_id", &entry.brand_id),
+            ("schema_version", &entry.schema_version),
+            ("occurred_at", &entry.occurred_at),
+            ("payload", &entry.payload),
+        ];
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value))
+            .collect();
+        assert_eq!(fields, expected);
+    }
+}
+
+#[tokio::test]
+async fn q94_a_refused_entry_holds_back_its_aggregate_and_no_other() {
+    let mut database = database().await;
+    let () = database.raw.set(STREAM, "no stream").await.unwrap();
+    let other = StreamEntry {
+        aggregate_id: "18".to_owned(),
+        ..entry(3)
+    };
+    let entries = [entry(1), entry(2), other];
+    let outcome = database.kv.append(&entries).await.unwrap();
+    // A key of the wrong kind is nobody's row's fault.
+    let refused = Err(AppendError::Full("WRONGTYPE".to_owned()));
+    assert_eq!(
+        outcome,
+        [refused.clone(), Err(AppendError::HeldBack), refused]
+    );
+    let () = database.raw.del(STREAM).await.unwrap();
+    let outcome = database.kv.append(&entries).await.unwrap();
+    assert!(outcome.iter().all(Result::is_ok), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn q94_a_redis_that_takes_no_writes_is_not_the_fault_of_an_entry() {
+    let server = OwnServer::start();
+    let kv = open(&server.url());
+    let mut raw = raw(&server.url()).await;
+    let mut config = async |name: &str, value: &str| {
+        let () = redis::cmd("CONFIG")
+            .arg("SET")
+            .arg(name)
+            .arg(value)
+            .query_async(&mut raw)
+            .await
+            .unwrap();
+    };
+    config("maxmemory", "1").await;
+    let full = |code: &str| [Err(AppendError::Full(code.to_owned()))];
+    assert_eq!(kv.append(&[entry(1)]).await.unwrap(), full("OOM"));
+    config("maxmemory", "0").await;
+    config("min-replicas-to-write", "1").await;
+    assert_eq!(kv.append(&[entry(1)]).await.unwrap(), full("NOREPLICAS"));
+    config("min-replicas-to-write", "0").await;
+    assert!(kv.append(&[entry(1)]).await.unwrap()[0].is_ok());
+}
+
+#[tokio::test]
+async fn q94_a_dead_redis_is_an_error_of_the_whole_batch() {
+    let mut server = OwnServer::start();
+    let kv = open(&server.url());
+    assert!(kv.append(&[entry(1)]).await.unwrap()[0].is_ok());
+    server.stop();
+    let error = kv.append(&[entry(2)]).await.unwrap_err();
+    assert!(error.is_connection(), "{error:?}");
+}
+
+#[tokio::test]
+async fn q19_trimming_gives_the_count() {
+    let database = database().await;
+    assert_eq!(database.kv.stream_trim(10).await, Ok(0));
+    assert_eq!(database.kv.stream_len().await, Ok(0));
+    let entries: Vec<_> = (0..1_000).map(entry).collect();
+    database.kv.append(&entries).await.unwrap();
+    let trimmed = database.kv.stream_trim(300).await.unwrap();
+    assert!((600..=700).contains(&trimmed), "{trimmed}");
+    assert_eq!(database.kv.stream_len().await, Ok(1_000 - trimmed));
+    assert_eq!(database.kv.append(&[]).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_replica_is_left_so_that_the_next_command_finds_the_new_master() {
+    let server = OwnServer::start();
+    let kv = open(&server.url());
+    let mut raw = raw(&server.url()).await;
+    let clients = async |raw: &mut redis::aio::MultiplexedConnection| -> i64 {
+        let () = redis::cmd("PING").query_async(raw).await.unwrap();
+        let info: String = redis::cmd("INFO")
+            .arg("stats")
+            .query_async(raw)
+            .await
+            .unwrap();
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("total_connections_received:"));
+        line.unwrap().parse().unwrap()
+    };
+    assert!(kv.append(&[entry(1)]).await.unwrap()[0].is_ok());
+    let before = clients(&mut raw).await;
+    let replica_of = async |raw: &mut redis::aio::MultiplexedConnection, host: &str| {
+        let port = if host == "NO" { "ONE" } else { "1" };
+        let _: Value = redis::cmd("REPLICAOF")
+            .arg(host)
+            .arg(port)
+            .query_async(raw)
+            .await
+            .unwrap();
+    };
+    replica_of(&mut raw, "127.0.0.1").await;
+    let outcome = kv.append(&[entry(2)]).await.unwrap();
+    assert_eq!(outcome, [Err(AppendError::Full("READONLY".to_owned()))]);
+    replica_of(&mut raw, "NO").await;
+    assert!(kv.append(&[entry(2)]).await.unwrap()[0].is_ok());
+    assert_eq!(clients(&mut raw).await, before + 1);
+}
