@@ -1,0 +1,42 @@
+//! Other services: who may call, and where messages are handed over.
+
+use secrecy::SecretString;
+
+use crate::{Environment, reader::Reader, variables::var};
+
+/// Credentials and addresses of other services.
+#[derive(Clone, Debug)]
+pub struct InternalSettings {
+    /// Kept and never sent: this service calls no other one (P-117, Q-05).
+    pub service_token_agent: Option<SecretString>,
+    /// The deprecated credential that all callers share (P-121).
+    pub shared_token: Option<SecretString>,
+    /// The shared credential is refused even if it is right (P-118).
+    pub per_caller_token_required: bool,
+    /// Reserved (P-122).
+    pub admin_server_host: Option<String>,
+    /// `None`: SMS are not provisioned (P-119). May hold a credential.
+    pub sms_url: Option<SecretString>,
+}
+
+impl InternalSettings {
+    pub(crate) fn read(reader: &mut Reader, environment: &Environment) -> Self {
+        let internal = Self {
+            service_token_agent: reader.secret(&var::INTERNAL_SERVICE_TOKEN_AGENT),
+            shared_token: reader.secret(&var::INTERNAL_SERVICE_TOKEN),
+            per_caller_token_required: reader.switch(&var::PER_CALLER_TOKEN_REQUIRED),
+            admin_server_host: reader.text(&var::ADMIN_SERVER_HOST),
+            sms_url: reader.url(&var::SMS_URL, &["https", "http"]),
+        };
+        if internal.shared_token.is_some() {
+            reader.warn(
+                &var::INTERNAL_SERVICE_TOKEN,
+                "is deprecated and must be gone before brand enforcement is complete",
+            );
+        }
+        if environment.is_prod_grade() && !internal.per_caller_token_required {
+            reader.warn(&var::PER_CALLER_TOKEN_REQUIRED, "is off in production");
+        }
+        internal
+    }
+}
