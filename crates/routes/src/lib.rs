@@ -1,0 +1,134 @@
+//! HTTP: what a request looks like, which use case it reaches, and what is answered.
+//!
+//! The whole surface is in this file: [`public`], [`signed_in`] and [`ops_routes`], beside the
+//! table of old paths in [`legacy::portal`].
+
+pub mod error;
+pub mod extract;
+pub mod legacy;
+pub mod middleware;
+pub mod openapi;
+pub mod ops;
+pub mod portal;
+pub mod state;
+
+use std::sync::Arc;
+
+use agent_telemetry::Metrics;
+use axum::{Router, middleware::from_fn_with_state};
+use bytes::Bytes;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use legacy::Alias;
+use middleware::{EdgeSettings, legacy::mark, sign_in::require_agent};
+use ops::health::{self, OpsState};
+use portal::{auth, bank, common, profile, withdraw};
+pub use state::RouteState;
+
+/// Path prefixes that only older frontends use.
+pub const LEGACY_PREFIXES: &[&str] = &[
+    "/user/",
+    "/home/",
+    "/withdraw/",
+    "/player/",
+    "/provider/",
+    "/messages/",
+    "/bank/",
+    "/common/",
+    "/coupon/",
+];
+
+/// Routes that need no session. The list may only shrink.
+fn public() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh_token))
+        .routes(routes!(common::brand))
+}
+
+/// Routes of signed-in agents that may serve the brand of the host (P-154).
+fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(auth::logout))
+        .routes(routes!(auth::edit_password))
+        .routes(routes!(profile::info))
+        .routes(routes!(profile::top_info))
+        .routes(routes!(withdraw::init))
+        .routes(routes!(withdraw::add))
+        .routes(routes!(withdraw::list))
+        .routes(routes!(withdraw::detail))
+        .routes(routes!(withdraw::cancel))
+        .routes(routes!(bank::list))
+        .routes(routes!(common::agent_min_withdrawal_limit))
+        .routes(routes!(common::enums))
+}
+
+/// Routes that belong to no brand.
+fn ops_routes() -> OpenApiRouter<OpsState> {
+    OpenApiRouter::new()
+        .routes(routes!(health::health))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::jwks))
+}
+
+/// Every route, behind every layer.
+///
+/// # Errors
+/// The OpenAPI document cannot be written as JSON.
+pub fn router(
+    state: &RouteState,
+    ops: OpsState,
+    edge: EdgeSettings,
+    metrics: Arc<Metrics>,
+) -> Result<Router, serde_json::Error> {
+    let document = Bytes::from(serde_json::to_vec(&document())?);
+    let (old_public, old_signed) = (legacy::portal::public(), legacy::portal::signed_in());
+    let (new_public, _) = public().split_for_parts();
+    let (new_signed, _) = signed_in().split_for_parts();
+    let guarded = new_signed
+        .merge(mark(old_signed.router))
+        .route_layer(from_fn_with_state(state.clone(), require_agent));
+    let portal = new_public
+        .merge(mark(old_public.router))
+        .merge(guarded)
+        // Outermost of the portal: the brand is known before anybody is let in.
+        .route_layer(state.guard.resolve_layer(error::problem_response));
+    let (ops_router, _) = ops_routes().split_for_parts();
+    let all = portal
+        .with_state(state.clone())
+        .merge(ops_router.with_state(ops))
+        .merge(ops::docs::router(document));
+    Ok(middleware::stack(all, edge, metrics))
+}
+
+/// The OpenAPI document of the new-shape routes (P-007, P-008).
+#[must_use]
+pub fn document() -> OpenApi {
+    let mut document = openapi::frame();
+    let parts = [
+        (public().into_openapi(), false),
+        (signed_in().into_openapi(), true),
+        (ops_routes().into_openapi(), false),
+    ];
+    for (mut part, signed) in parts {
+        openapi::complete(&mut part, signed);
+        document.merge(part);
+    }
+    document
+}
+
+/// Every old path with what it runs, and whether it needs a session.
+#[must_use]
+pub fn aliases() -> Vec<(Alias, bool)> {
+    let public = legacy::portal::public()
+        .table
+        .into_iter()
+        .map(|alias| (alias, false));
+    let signed = legacy::portal::signed_in()
+        .table
+        .into_iter()
+        .map(|alias| (alias, true));
+    public.chain(signed).collect()
+}

@@ -1,0 +1,129 @@
+//! The OpenAPI document: written by the handlers, completed here with what holds for all of them.
+
+use utoipa::{
+    OpenApi as _,
+    openapi::{
+        Content, OpenApi, Ref, RefOr, Response, ResponseBuilder, SecurityRequirement,
+        path::Operation,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+
+/// Answers that every operation may give.
+const EVERYWHERE: [(&str, &str); 5] = [
+    ("400", "`malformed_request`"),
+    ("408", "`request_timeout`"),
+    ("429", "`rate_limited`, with `Retry-After`"),
+    ("500", "`internal`"),
+    ("503", "`unavailable`, with `Retry-After`"),
+];
+
+/// Answers of operations that read a body.
+const WITH_BODY: [(&str, &str); 3] = [
+    ("413", "`payload_too_large`"),
+    ("415", "`unsupported_media_type`"),
+    ("422", "`validation_failed`, with `errors`"),
+];
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "agent_service",
+        description = "The service behind the portal of agents. The host of a request decides the brand. \
+                       Errors are `application/problem+json` (RFC 9457) with a stable `code`. \
+                       Money is a string of decimals.",
+    ),
+    components(schemas(crate::error::ProblemDocument)),
+    tags(
+        (name = "auth", description = "Sessions and the agent's own account"),
+        (name = "withdraw", description = "Withdrawals"),
+        (name = "bank", description = "Payout cards"),
+        (name = "common", description = "What frontends need to start"),
+        (name = "ops", description = "Health and keys"),
+    )
+)]
+struct Document;
+
+/// The frame that the handlers' descriptions are put into.
+pub(crate) fn frame() -> OpenApi {
+    let mut document = Document::openapi();
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("The `access_token` of `/agent/login`."))
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    document
+}
+
+/// Adds to every operation what all of them share; `signed_in` ones need a token.
+pub(crate) fn complete(document: &mut OpenApi, signed_in: bool) {
+    for item in document.paths.paths.values_mut() {
+        let operations = [
+            item.get.as_mut(),
+            item.post.as_mut(),
+            item.put.as_mut(),
+            item.delete.as_mut(),
+        ];
+        for operation in operations.into_iter().flatten() {
+            complete_operation(operation, signed_in);
+        }
+    }
+}
+
+fn complete_operation(operation: &mut Operation, signed_in: bool) {
+    for (status, description) in EVERYWHERE {
+        declare(operation, status, description);
+    }
+    if operation.request_body.is_some() {
+        for (status, description) in WITH_BODY {
+            declare(operation, status, description);
+        }
+    } else if operation
+        .parameters
+        .as_ref()
+        .is_some_and(|parameters| !parameters.is_empty())
+    {
+        declare(operation, "422", "`validation_failed`, with `errors`");
+    }
+    if signed_in {
+        declare(operation, "401", "`unauthenticated`, `token_expired`");
+        declare(operation, "403", "`brand_forbidden`, `brand_unresolved`");
+        declare(operation, "409", "`brand_ambiguous`");
+        let bearer = SecurityRequirement::new("bearer", Vec::<String>::new());
+        operation.security = Some(vec![bearer]);
+    }
+    for (status, response) in &mut operation.responses.responses {
+        problem_media_type(status, response);
+    }
+}
+
+fn declare(operation: &mut Operation, status: &str, description: &str) {
+    operation
+        .responses
+        .responses
+        .entry(status.to_owned())
+        .or_insert_with(|| {
+            let schema = Ref::from_schema_name("ProblemDocument");
+            let content = Content::new(Some(RefOr::Ref(schema)));
+            let response = ResponseBuilder::new().description(description);
+            RefOr::T(
+                response
+                    .content("application/problem+json", content)
+                    .build(),
+            )
+        });
+}
+
+/// Errors that a handler described carry the media type of problems.
+fn problem_media_type(status: &str, response: &mut RefOr<Response>) {
+    if let RefOr::T(response) = response
+        && status.starts_with(['4', '5'])
+        && let Some(content) = response.content.shift_remove("application/json")
+    {
+        response
+            .content
+            .insert("application/problem+json".to_owned(), content);
+    }
+}

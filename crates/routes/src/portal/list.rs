@@ -1,0 +1,77 @@
+//! The shape of every list, and its query.
+
+use agent_domain::{
+    BrandScope, Problem,
+    page::{DayRange, Page, PageRequest},
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// One page of a list.
+#[derive(Serialize, ToSchema)]
+pub struct ListView<T, S> {
+    pub items: Vec<T>,
+    /// Rows that match the filter, exact up to 10 000.
+    #[schema(minimum = 0, maximum = 10000)]
+    pub total: i64,
+    /// More rows match than `total` says.
+    pub total_capped: bool,
+    #[schema(minimum = 1)]
+    pub page: i64,
+    #[schema(minimum = 1, maximum = 100)]
+    pub page_size: i64,
+    /// Totals over the whole filter, not the page.
+    pub summary: Option<S>,
+}
+
+impl<T, S> ListView<T, S> {
+    pub(crate) fn new<R, Q>(
+        page: Page<R, Q>,
+        item: impl FnMut(R) -> T,
+        summary: impl FnOnce(Q) -> S,
+    ) -> Self {
+        Self {
+            items: page.items.into_iter().map(item).collect(),
+            total: page.total,
+            total_capped: page.total_capped,
+            page: page.page,
+            page_size: page.page_size,
+            summary: page.summary.map(summary),
+        }
+    }
+}
+
+/// Which page is asked for.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// From 1.
+    #[param(minimum = 1, maximum = 1_000_000)]
+    pub page: Option<i64>,
+    /// Rows of a page; 20 where nothing is said.
+    #[param(minimum = 1, maximum = 100)]
+    pub page_size: Option<i64>,
+}
+
+impl PageQuery {
+    pub(crate) fn request(self) -> Result<PageRequest, Problem> {
+        PageRequest::new(self.page, self.page_size)
+    }
+}
+
+/// Calendar days in the brand's time zone, both included; today where nothing is said, at most 92.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RangeQuery {
+    /// First day, `YYYY-MM-DD`.
+    pub date_from: Option<NaiveDate>,
+    /// Last day, `YYYY-MM-DD`.
+    pub date_to: Option<NaiveDate>,
+}
+
+impl RangeQuery {
+    pub(crate) fn range(self, scope: &BrandScope, now: DateTime<Utc>) -> Result<DayRange, Problem> {
+        DayRange::new(self.date_from, self.date_to, scope.brand().day_of(now))
+    }
+}

@@ -1,0 +1,9 @@
+//! Handlers of the portal plane, one file per feature: take the proofs, call one use case, show
+//! its outcome.
+
+pub mod auth;
+pub mod bank;
+pub mod common;
+pub mod list;
+pub mod profile;
+pub mod withdraw;

@@ -1,0 +1,97 @@
+//! What the use cases of the API work with.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use agent_crypto::{
+    ContactHasher, DerivedKeys, GuardedError, PasswordPipeline, PiiCipher, jwt::SigningKeys,
+};
+use agent_domain::Problem;
+
+use crate::{
+    core::Core,
+    limiter::{Limiter, Limits},
+    session::SignatureMemo,
+};
+
+/// Durations and counts that operators may set.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub access_ttl: Duration,
+    /// Difference of clocks that is tolerated.
+    pub leeway_seconds: i64,
+    /// A session that is not refreshed for this long ends.
+    pub refresh_idle_ttl: Duration,
+    /// A session ends after this long whatever happens.
+    pub refresh_absolute_ttl: Duration,
+    /// A refresh token used again within this time lost a race; later it was stolen.
+    pub refresh_grace: Duration,
+    pub limits: Limits,
+    /// Open withdrawals per agent and brand where `agent_setting` says nothing.
+    pub max_open_withdrawals: i64,
+}
+
+/// The parts that `App::new` puts together.
+pub struct AppParts {
+    pub core: Core,
+    pub pii: PiiCipher,
+    pub passwords: PasswordPipeline,
+    pub keys: DerivedKeys,
+    pub contacts: ContactHasher,
+    pub tokens: SigningKeys,
+    pub policy: Policy,
+}
+
+/// Shared by every request.
+#[derive(Clone)]
+pub struct App(Arc<AppState>);
+
+pub struct AppState {
+    pub core: Core,
+    pub pii: PiiCipher,
+    pub passwords: PasswordPipeline,
+    pub keys: DerivedKeys,
+    pub contacts: ContactHasher,
+    pub tokens: SigningKeys,
+    pub policy: Policy,
+    pub limiter: Limiter,
+    pub(crate) signatures: SignatureMemo,
+}
+
+impl App {
+    #[must_use]
+    pub fn new(parts: AppParts) -> Self {
+        let limiter = Limiter::new(parts.core.clone(), parts.policy.limits);
+        Self(Arc::new(AppState {
+            core: parts.core,
+            pii: parts.pii,
+            passwords: parts.passwords,
+            keys: parts.keys,
+            contacts: parts.contacts,
+            tokens: parts.tokens,
+            policy: parts.policy,
+            limiter,
+            signatures: SignatureMemo::default(),
+        }))
+    }
+}
+
+impl AppState {
+    /// What a password check that gave no answer means for the client.
+    pub(crate) fn password_problem(&self, error: GuardedError<Problem>) -> Problem {
+        match error {
+            GuardedError::Refused(problem) => problem,
+            GuardedError::Password(error) => {
+                self.core.metrics.hash_pool_refused_total.inc();
+                Problem::unavailable(error)
+            }
+        }
+    }
+}
+
+impl Deref for App {
+    type Target = AppState;
+
+    fn deref(&self) -> &AppState {
+        &self.0
+    }
+}

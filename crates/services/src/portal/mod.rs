@@ -1,0 +1,8 @@
+//! Use cases of the portal plane, one file per feature.
+
+pub mod account;
+pub mod auth;
+pub mod bank;
+pub mod profile;
+pub mod withdraw;
+pub mod withdraw_transition;

@@ -1,0 +1,397 @@
+//! Asking for a withdrawal, seeing it, taking it back (P-029 … P-031, Q-76, Q-88, Q-95).
+
+use agent_crypto::PiiColumn;
+use agent_crypto::random;
+use agent_domain::{
+    AgentGuid, BrandScope, CardId, Code, Currency, DomainEvent, EventBody, Money, Problem,
+    WithdrawNo,
+    event::WithdrawCreated,
+    money::parse_request_amount,
+    page::{DayRange, Page, PageRequest},
+    portal::withdraw::{Quote, WithdrawStatus},
+};
+use agent_persistence::{
+    AuditEntry, Tx,
+    idempotency::{self, IdempotencyRef, StoredAnswer},
+    outbox,
+    portal::{
+        bank::{self, CardRow},
+        withdraw::{
+            self as store, FormFacts, Movement, NewOrder, OrderFacts, OrderFilter, OrderRow,
+            StatusTotal,
+        },
+    },
+};
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    app::App,
+    core::{Stopped, retrying},
+    limiter::{Counted, WithoutRedis},
+    portal::auth::Source,
+    session::Principal,
+};
+
+/// The route that an idempotency key belongs to; its alias shares it.
+const ADD: &str = "POST /agent/withdraw/add";
+
+/// What an agent asks for. Holds a payout password: no `Debug`.
+pub struct AddRequest {
+    /// As the client wrote it; read under the brand's currency.
+    pub amount: String,
+    pub card: CardId,
+    pub payout_password: Option<String>,
+    pub remark: Option<String>,
+    pub idempotency_key: Option<String>,
+}
+
+/// The answer of a request for a withdrawal, stored with its idempotency key.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct CreatedOrder {
+    pub withdraw_no: String,
+    pub amount: Money,
+    pub fee: Money,
+    pub net_amount: Money,
+    pub currency: String,
+    pub status: String,
+}
+
+/// Everything that the withdrawal form shows.
+pub struct Form {
+    pub facts: FormFacts,
+    pub cards: Vec<CardRow>,
+}
+
+/// Who asks, where, and from what address.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    pub principal: &'a Principal,
+    pub scope: &'a BrandScope,
+    pub source: &'a Source,
+}
+
+/// # Errors
+/// `unavailable` when the database does not answer.
+pub async fn form(app: &App, principal: &Principal, scope: &BrandScope) -> Result<Form, Problem> {
+    let pool = app.core.db.pool();
+    let day = today(app, scope);
+    let max_open = app.policy.max_open_withdrawals;
+    let facts = store::form_facts(pool, scope, principal.agent(), day, max_open).await?;
+    let cards = bank::cards(pool, principal.agent()).await?;
+    Ok(Form { facts, cards })
+}
+
+fn today(app: &App, scope: &BrandScope) -> (DateTime<Utc>, DateTime<Utc>) {
+    let day = scope.brand().day_of(app.core.clock.now());
+    DayRange {
+        first: day,
+        last: day,
+    }
+    .instants(scope.brand().timezone)
+}
+
+/// Makes an order and holds its amount: account, ledger, order, audit row and event in one
+/// transaction. The same idempotency key gives the stored answer.
+///
+/// # Errors
+/// Of the request: `validation_failed`, `below_min_withdrawal`, `above_max_withdrawal`,
+/// `payout_password_invalid`, `rate_limited`, `idempotency_conflict`. Of the account:
+/// `withdraw_pending`, `daily_limit_reached`, `insufficient_balance`. `unavailable`.
+pub async fn add(
+    app: &App,
+    asking: Asking<'_>,
+    request: &AddRequest,
+) -> Result<CreatedOrder, Problem> {
+    let outcome = add_counted(app, asking, request).await;
+    let label = outcome
+        .as_ref()
+        .map_or_else(|problem| problem.code.as_str(), |_| "created");
+    app.core
+        .metrics
+        .withdrawals_total
+        .with_label_values(&[label])
+        .inc();
+    outcome
+}
+
+async fn add_counted(
+    app: &App,
+    asking: Asking<'_>,
+    request: &AddRequest,
+) -> Result<CreatedOrder, Problem> {
+    let amount = read_amount(&request.amount, asking.scope.brand().currency)?;
+    let hash = request_hash(app, asking.scope, request);
+    let key = idempotency_ref(asking.principal.agent(), request, &hash);
+    if let Some(key) = key
+        && let Some(stored) = idempotency::find(app.core.db.pool(), key).await?
+    {
+        return replay(stored);
+    }
+    check_payout_password(
+        app,
+        asking.principal.agent(),
+        request.payout_password.as_deref(),
+    )
+    .await?;
+    retrying(|| make_order(app, asking, request, amount, key)).await
+}
+
+fn read_amount(text: &str, currency: Currency) -> Result<Decimal, Problem> {
+    parse_request_amount(text, currency)
+        .map_err(|error| Problem::field("amount", error.to_string()))
+}
+
+/// Covers every member that the request may differ in, and the brand. Keyed, because a payout
+/// password is short enough to be found by trying.
+fn request_hash(app: &App, scope: &BrandScope, request: &AddRequest) -> [u8; 32] {
+    let members = json!([
+        scope.id(),
+        request.amount,
+        request.card,
+        request.payout_password,
+        request.remark
+    ]);
+    app.keys.request_hash(members.to_string().as_bytes())
+}
+
+fn idempotency_ref<'a>(
+    agent: AgentGuid,
+    request: &'a AddRequest,
+    request_hash: &'a [u8; 32],
+) -> Option<IdempotencyRef<'a>> {
+    let key = request.idempotency_key.as_deref()?;
+    Some(IdempotencyRef {
+        agent,
+        operation: ADD,
+        key,
+        request_hash,
+    })
+}
+
+fn replay(stored: StoredAnswer) -> Result<CreatedOrder, Problem> {
+    if !stored.same_request {
+        return Err(Problem::new(
+            Code::IdempotencyConflict,
+            "this Idempotency-Key was used with another request",
+        ));
+    }
+    serde_json::from_value(stored.body).map_err(Problem::internal)
+}
+
+/// The payout password is a short PIN: guesses are counted before they are evaluated, and while
+/// they cannot be counted none is.
+async fn check_payout_password(
+    app: &App,
+    agent: AgentGuid,
+    given: Option<&str>,
+) -> Result<(), Problem> {
+    let Some(stored) = store::payout_password_hash(app.core.db.pool(), agent).await? else {
+        return Ok(());
+    };
+    let Some(given) = given else {
+        return Err(payout_password_invalid("the payout password is required"));
+    };
+    let limit = app.limiter.limits().payout_password;
+    let key = app.keys.limit_digest("payout-password", &agent.to_string());
+    let counted = [Counted::new("payout_password", key, limit)];
+    app.limiter.peek(&counted, WithoutRedis::Refuse).await?;
+    let turn = app.limiter.turn(&format!("payout:{agent}")).await;
+    let before = || app.limiter.reserve(&counted, WithoutRedis::Refuse);
+    let check = app
+        .passwords
+        .verify_guarded(Some(&stored), given, before)
+        .await;
+    let check = check.map_err(|error| app.password_problem(error))?;
+    drop(turn);
+    if !check.matches {
+        return Err(payout_password_invalid("the payout password is wrong"));
+    }
+    app.limiter.refund(&counted).await;
+    Ok(())
+}
+
+fn payout_password_invalid(detail: &'static str) -> Problem {
+    Problem::new(Code::PayoutPasswordInvalid, detail)
+}
+
+async fn make_order(
+    app: &App,
+    asking: Asking<'_>,
+    request: &AddRequest,
+    amount: Decimal,
+    key: Option<IdempotencyRef<'_>>,
+) -> Result<CreatedOrder, Stopped> {
+    let now = app.core.clock.now();
+    let mut tx = app.core.db.begin().await?;
+    if let Some(key) = key
+        && !idempotency::claim(&mut tx, key, now).await?
+    {
+        tx.rollback().await?;
+        return answer_of_first(app, key).await;
+    }
+    let order = book(app, &mut tx, asking, request, amount, now).await?;
+    if let Some(key) = key {
+        let body = serde_json::to_value(&order).map_err(Problem::internal)?;
+        idempotency::complete(&mut tx, key, 201, &body).await?;
+    }
+    app.core.commit(tx).await?;
+    Ok(order)
+}
+
+/// Another request with the same key finished while this one waited for it.
+async fn answer_of_first(app: &App, key: IdempotencyRef<'_>) -> Result<CreatedOrder, Stopped> {
+    let stored = idempotency::find(app.core.db.pool(), key).await?;
+    let stored = stored.ok_or_else(|| Problem::new(Code::Conflict, "send the request again"))?;
+    Ok(replay(stored)?)
+}
+
+async fn book(
+    app: &App,
+    tx: &mut Tx,
+    asking: Asking<'_>,
+    request: &AddRequest,
+    amount: Decimal,
+    now: DateTime<Utc>,
+) -> Result<CreatedOrder, Stopped> {
+    let Asking {
+        principal,
+        scope,
+        source,
+    } = asking;
+    let agent = principal.agent();
+    let currency = scope.brand().currency;
+    let account = store::lock_account(tx, agent, scope.id(), currency).await?;
+    let max_open = app.policy.max_open_withdrawals;
+    let facts =
+        store::order_facts(tx, scope, agent, request.card, today(app, scope), max_open).await?;
+    let (quote, card) = judge(facts, amount)?;
+    let mut account = account
+        .filter(|account| account.balance().available >= amount)
+        .ok_or_else(|| {
+            Problem::new(
+                Code::InsufficientBalance,
+                "the available balance is too low",
+            )
+        })?;
+    let number = store::next_number(tx, scope.brand().day_of(now)).await?;
+    let (card_number, holder_name) = snapshot(app, &card)?;
+    let operator = principal.operator_id();
+    let mut audited = tx
+        .audited(&AuditEntry {
+            operator_id: &operator,
+            resource: "agent_withdraw",
+            resource_id: number.to_string(),
+            action: "AGENT_WITHDRAW_ADD",
+            brand_id: scope.id().0,
+            old_value: None,
+            new_value: Some(json!({
+                "amount": Money(amount), "currency": currency, "card_id": card.id, "bank_id": card.bank_id,
+                "status": WithdrawStatus::Pending,
+            })),
+            at: now,
+        })
+        .await?;
+    let order = NewOrder {
+        withdraw_no: &number,
+        quote,
+        card: &card,
+        card_number: &card_number,
+        holder_name: &holder_name,
+        remark: request.remark.as_deref(),
+        ip_hash: &source.ip_hash(app),
+        at: now,
+    };
+    let withdraw_guid = audited.insert_order(&account, &order).await?;
+    let hold = Movement::hold(amount, number.as_str(), now);
+    audited.move_money(&mut account, &hold).await?;
+    let created = WithdrawCreated {
+        withdraw_guid,
+        agent_id: agent,
+        withdraw_no: number.clone(),
+        amount: Money(quote.amount),
+        fee: Money(quote.fee),
+        net_amount: Money(quote.net_amount),
+        currency,
+        card_last4: card.card_last4.clone(),
+    };
+    let event = DomainEvent {
+        event_id: random::uuid_v7(now),
+        brand_id: scope.id(),
+        occurred_at: now,
+        body: EventBody::WithdrawCreated(created),
+    };
+    outbox::append(tx, &event).await?;
+    Ok(CreatedOrder {
+        withdraw_no: number.to_string(),
+        amount: Money(quote.amount),
+        fee: Money(quote.fee),
+        net_amount: Money(quote.net_amount),
+        currency: currency.to_string(),
+        status: WithdrawStatus::Pending.as_str().to_owned(),
+    })
+}
+
+fn judge(facts: OrderFacts, amount: Decimal) -> Result<(Quote, store::PayoutCard), Problem> {
+    let quote = facts.terms.quote(amount)?;
+    let card = facts
+        .card
+        .ok_or_else(|| Problem::field("card_id", "is not one of your cards"))?;
+    facts
+        .terms
+        .check_counts(facts.open_orders, facts.orders_today)?;
+    Ok((quote, card))
+}
+
+/// The card's number and holder for the order, in today's form whatever the form of the card's
+/// row (P-131, P-133).
+fn snapshot(app: &App, card: &store::PayoutCard) -> Result<(String, String), Problem> {
+    let renew = |column, stored: &str| {
+        let plain = app.pii.decrypt(column, stored)?;
+        app.pii.encrypt(column, &plain)
+    };
+    let number = renew(PiiColumn::CardNumber, &card.card_number).map_err(Problem::internal)?;
+    let holder = renew(PiiColumn::HolderName, &card.holder_name).map_err(Problem::internal)?;
+    Ok((number, holder))
+}
+
+/// # Errors
+/// `not_found` for anything but an own order on this brand.
+pub async fn find(
+    app: &App,
+    principal: &Principal,
+    scope: &BrandScope,
+    number: &str,
+) -> Result<OrderRow, Problem> {
+    let number = WithdrawNo::parse(number).ok_or_else(Problem::not_found)?;
+    let order = store::order(app.core.db.pool(), scope, principal.agent(), &number).await?;
+    order.ok_or_else(Problem::not_found)
+}
+
+/// One page of the agent's orders with totals by state, all of one instant.
+///
+/// # Errors
+/// `unavailable` when the database does not answer.
+pub async fn list(
+    app: &App,
+    principal: &Principal,
+    scope: &BrandScope,
+    range: DayRange,
+    status: Option<WithdrawStatus>,
+    page: PageRequest,
+) -> Result<Page<OrderRow, Vec<StatusTotal>>, Problem> {
+    let (from, until) = range.instants(scope.brand().timezone);
+    let filter = OrderFilter {
+        from,
+        until,
+        status,
+    };
+    let mut tx = app.core.db.snapshot().await?;
+    let items = store::list(&mut tx, scope, principal.agent(), &filter, page).await?;
+    let totals = store::totals(&mut tx, scope, principal.agent(), &filter).await?;
+    tx.rollback().await?;
+    let count = totals.iter().map(|total| total.count).sum();
+    Ok(Page::new(items, count, page, Some(totals)))
+}
