@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use agent_brand::{BrandCacheSettings, BrandGuard};
+use agent_brand::BrandCacheSettings;
+pub use agent_brand::BrandGuard;
 use agent_config::ApiSettings;
 use agent_routes::{LEGACY_PREFIXES, RouteState, middleware::EdgeSettings, ops::health::OpsState};
 use agent_services::{App, Clock, wiring};

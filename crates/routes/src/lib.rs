@@ -84,23 +84,31 @@ pub fn router(
     metrics: Arc<Metrics>,
 ) -> Result<Router, serde_json::Error> {
     let document = Bytes::from(serde_json::to_vec(&document())?);
-    let (old_public, old_signed) = (legacy::portal::public(), legacy::portal::signed_in());
     let (new_public, _) = public().split_for_parts();
     let (new_signed, _) = signed_in().split_for_parts();
-    let guarded = new_signed
-        .merge(mark(old_signed.router))
-        .route_layer(from_fn_with_state(state.clone(), require_agent));
-    let portal = new_public
-        .merge(mark(old_public.router))
-        .merge(guarded)
-        // Outermost of the portal: the brand is known before anybody is let in.
-        .route_layer(state.guard.resolve_layer(error::problem_response));
+    let (old_public, old_signed) = (legacy::portal::public(), legacy::portal::signed_in());
+    // The mark is outermost, so that what the layers inside refuse is counted for an old path too.
+    let old = mark(behind_layers(state, old_public.router, old_signed.router));
+    let portal = behind_layers(state, new_public, new_signed).merge(old);
     let (ops_router, _) = ops_routes().split_for_parts();
     let all = portal
         .with_state(state.clone())
         .merge(ops_router.with_state(ops))
         .merge(ops::docs::router(document));
     Ok(middleware::stack(all, edge, metrics))
+}
+
+/// The brand is known first, then signed-in routes let in only who may serve it. `route_layer` and
+/// not `layer`, which would wrap the fallback that a merge then makes everybody's.
+fn behind_layers(
+    state: &RouteState,
+    public: Router<RouteState>,
+    signed_in: Router<RouteState>,
+) -> Router<RouteState> {
+    let signed_in = signed_in.route_layer(from_fn_with_state(state.clone(), require_agent));
+    public
+        .merge(signed_in)
+        .route_layer(state.guard.resolve_layer(error::problem_response))
 }
 
 /// The OpenAPI document of the new-shape routes (P-007, P-008).

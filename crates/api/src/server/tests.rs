@@ -131,13 +131,11 @@ async fn slow() -> &'static str {
     "slow"
 }
 
-#[expect(clippy::panic, reason = "what the test is about")]
 async fn panics() -> &'static str {
     panic!("in a handler")
 }
 
 /// Panics while its answer is being sent.
-#[expect(clippy::panic, reason = "what the test is about")]
 async fn breaks() -> Body {
     let parts = stream::iter([0, 1]);
     Body::from_stream(futures_util::StreamExt::map(parts, |part| match part {

@@ -116,6 +116,14 @@ fn request(method: Method, path: &str) -> http::request::Builder {
 
 fn routes() -> Router {
     let legacy = Router::new()
+        .route("/user/closed", post(async || "never"))
+        .route_layer(from_fn(async |_: Request<Body>, _: Next| {
+            ApiError(Problem::unauthenticated())
+        }))
+        .route(
+            "/user/form",
+            post(async |Valid(form): Valid<Form>| form.name),
+        )
         .route(
             "/user/refused",
             post(async || ApiError(Problem::not_found())),
@@ -146,7 +154,6 @@ struct Form {
     name: String,
 }
 
-#[expect(clippy::panic, reason = "what the test is about")]
 async fn panics() -> Response {
     panic!("quotes +66812345678")
 }

@@ -1,0 +1,156 @@
+//! What fits and what is told of a misfit.
+
+use serde::Deserialize;
+
+use super::*;
+
+#[derive(Deserialize, Debug, PartialEq)]
+struct Share {
+    provider_id: i32,
+    percentage: String,
+}
+
+#[derive(Deserialize, Debug, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum Scope {
+    Direct,
+    Team,
+}
+
+#[derive(Deserialize, Debug, PartialEq)]
+struct Request {
+    name: String,
+    #[serde(default)]
+    shares: Vec<Share>,
+    scope: Option<Scope>,
+    flag: Option<bool>,
+    #[serde(default)]
+    ids: Vec<i64>,
+}
+
+fn from_json(json: &str) -> Result<Request, Fault> {
+    read(
+        Node::from_json(json.as_bytes()).unwrap(),
+        &RequestLog::default(),
+    )
+}
+
+fn from_form(form: &str) -> Result<Request, Fault> {
+    read(Node::from_form(form.as_bytes())?, &RequestLog::default())
+}
+
+fn told(result: Result<Request, Fault>) -> (String, String) {
+    let mut problem = result.unwrap_err().into_problem("body");
+    let error = problem.errors.remove(0);
+    (error.field, error.message)
+}
+
+#[test]
+fn json_is_read_with_its_types() {
+    let request = from_json(
+        r#"{"name":"n","shares":[{"provider_id":1,"percentage":"2"}],"scope":"team",
+            "flag":true,"ids":[1,2],"agent_id":7}"#,
+    )
+    .unwrap();
+    assert_eq!(request.shares[0].provider_id, 1);
+    assert_eq!(request.scope, Some(Scope::Team));
+    assert_eq!((request.flag, request.ids), (Some(true), vec![1, 2]));
+    assert_eq!(from_json(r#"{"name":"n","flag":null}"#).unwrap().flag, None);
+}
+
+#[test]
+fn a_form_is_read_by_the_same_type() {
+    let request = from_form("name=a+b%26c&scope=direct&flag=false&ids=1&ids=-2").unwrap();
+    assert_eq!(request.name, "a b&c");
+    assert_eq!(request.scope, Some(Scope::Direct));
+    assert_eq!((request.flag, request.ids), (Some(false), vec![1, -2]));
+    assert_eq!(from_form("name=x&ids=5").unwrap().ids, [5]);
+}
+
+#[test]
+fn a_misfit_names_the_field_and_not_the_value() {
+    for (json, field, message) in [
+        (r#"{"shares":[]}"#, "name", "is required"),
+        (r#"{"name":1}"#, "name", "must be a string"),
+        (r#"{"name":null}"#, "name", "must be a string"),
+        (
+            r#"{"name":"a","name":"b"}"#,
+            "name",
+            "is given more than once",
+        ),
+        (
+            r#"{"name":"n","flag":"true"}"#,
+            "flag",
+            "must be true or false",
+        ),
+        (
+            r#"{"name":"n","scope":"all"}"#,
+            "scope",
+            "must be one of direct, team",
+        ),
+        (r#"{"name":"n","scope":3}"#, "scope", "must be a string"),
+        (r#"{"name":"n","ids":"7"}"#, "ids", "must be a list"),
+        (
+            r#"{"name":"n","ids":[1,"x"]}"#,
+            "ids[1]",
+            "must be an integer",
+        ),
+        (
+            r#"{"name":"n","ids":[1.5]}"#,
+            "ids[0]",
+            "must be an integer",
+        ),
+        (
+            r#"{"name":"n","ids":[18446744073709551615]}"#,
+            "ids[0]",
+            "is out of range",
+        ),
+        (
+            r#"{"name":"n","shares":[{"provider_id":1}]}"#,
+            "shares[0].percentage",
+            "is required",
+        ),
+        (
+            r#"{"name":"n","shares":[[1,"2"]]}"#,
+            "shares[0]",
+            "must be an object",
+        ),
+        (r#"["n",[],null,null,[]]"#, "body", "must be an object"),
+        (r#""n""#, "body", "must be an object"),
+        ("null", "body", "must be an object"),
+    ] {
+        let told = told(from_json(json));
+        assert_eq!(
+            (told.0.as_str(), told.1.as_str()),
+            (field, message),
+            "{json}"
+        );
+    }
+}
+
+#[test]
+fn texts_of_forms_are_read_strictly() {
+    for (form, field, message) in [
+        ("", "name", "is required"),
+        ("name=a&name=b", "name", "is given more than once"),
+        ("name=a&ids=%2B5", "ids[0]", "must be an integer"),
+        ("name=a&ids=+5", "ids[0]", "must be an integer"),
+        ("name=a&ids=", "ids[0]", "must be an integer"),
+        ("name=a&ids=1e3", "ids[0]", "must be an integer"),
+        ("name=a&ids=%D9%A1", "ids[0]", "must be an integer"),
+        (
+            "name=a&ids=99999999999999999999",
+            "ids[0]",
+            "is out of range",
+        ),
+        ("name=a&flag=1", "flag", "must be true or false"),
+        ("name=%00", "name", "must not contain the character U+0000"),
+    ] {
+        let told = told(from_form(form));
+        assert_eq!(
+            (told.0.as_str(), told.1.as_str()),
+            (field, message),
+            "{form}"
+        );
+    }
+}
