@@ -126,7 +126,6 @@ impl TestApp {
     }
 
     /// A request to a path under a host.
-    #[must_use]
     pub fn request(&self, method: &str, host: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().expect("a method");
         let url = format!("http://{}{path}", self.address);

@@ -73,7 +73,6 @@ impl<'a> Session<'a> {
     }
 
     /// A request with the access token.
-    #[must_use]
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         self.app
             .request(method, &self.host, path)

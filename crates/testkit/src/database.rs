@@ -18,6 +18,7 @@ struct Servers {
 fn servers() -> &'static Servers {
     static SERVERS: OnceLock<Servers> = OnceLock::new();
     SERVERS.get_or_init(|| {
+        #[expect(clippy::disallowed_methods, reason = "settings of the tests, not of the product")]
         let given = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         match (given("TEST_DATABASE_URL"), given("TEST_REDIS_URL")) {
             (Some(database_url), Some(redis_url)) => Servers {

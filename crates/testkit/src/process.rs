@@ -12,6 +12,7 @@ use std::{
 fn binaries() -> &'static PathBuf {
     static BINARIES: OnceLock<PathBuf> = OnceLock::new();
     BINARIES.get_or_init(|| {
+        #[expect(clippy::disallowed_methods, reason = "cargo names itself to its tests")]
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let built = Command::new(cargo)
             .args(["build", "--quiet", "--workspace", "--bins"])

@@ -89,8 +89,9 @@ pub async fn verify_login(
         .map(|account| account.password_hash.as_str());
     let check = check_password(app, stored, password, &counted).await?;
     drop(turn);
+    let known = account.as_ref().map(|account| account.guid);
     let Some(account) = account.filter(|_| check.matches) else {
-        return Err(refuse_login(app, None, "invalid_credentials", source).await?);
+        return Err(refuse_login(app, known, "invalid_credentials", source).await?);
     };
     if account.status == AgentStatus::Locked {
         return Err(refuse_login(app, Some(account.guid), "account_locked", source).await?);

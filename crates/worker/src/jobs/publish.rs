@@ -39,7 +39,6 @@ impl Publish {
     }
 
     /// Subscribes to the wake signal; the future ends when the receiver is gone.
-    #[must_use]
     pub fn listen(kv: Kv) -> (impl Future<Output = ()> + Send, mpsc::Receiver<Signal>) {
         // Signals say only "look": one waiting is as good as many.
         let (sender, receiver) = mpsc::channel(16);
