@@ -1,0 +1,169 @@
+//! The help texts.
+
+struct Topic {
+    name: &'static str,
+    usage: &'static str,
+    summary: &'static str,
+    more: &'static str,
+}
+
+const TOPICS: &[Topic] = &[
+    Topic {
+        name: "up",
+        usage: "up [--reset] [--port N] [--no-install] [--install-system] [--release]",
+        summary: "find or install the servers, migrate, seed, run API and worker",
+        more: "Runs until Ctrl-C, which stops all in order. Data and secrets stay in .dev/.\n\n\
+               --reset           delete the data first\n\
+               --port N          port of the API (8080 when it is free)\n\
+               --no-install      install nothing; say what is missing (also AGENT_DEV_NO_INSTALL=1)\n\
+               --install-system  when nothing can be unpacked to .dev/tools, install system packages\n\
+               \x20                 (no service is started; also when CI is set)\n\
+               --release         build and run optimised binaries",
+    },
+    Topic {
+        name: "down",
+        usage: "down",
+        summary: "stop a running `up`, and servers that a killed one left",
+        more: "",
+    },
+    Topic {
+        name: "status",
+        usage: "status",
+        summary: "what runs, on which ports, and what /health says",
+        more: "The exit code is 0 when all of it runs and is healthy, else 1.",
+    },
+    Topic {
+        name: "logs",
+        usage: "logs [api|worker|postgres|redis]...",
+        summary: "follow the logs of the running system",
+        more: "",
+    },
+    Topic {
+        name: "env",
+        usage: "env",
+        summary: "print the development environment as `export` lines",
+        more: "Use it with:  eval \"$(cargo dev env)\"\nIt prints secrets of the development system.",
+    },
+    Topic {
+        name: "psql",
+        usage: "psql [arguments]",
+        summary: "open psql on the development database",
+        more: "Arguments go to psql, e.g.  cargo dev psql -c 'select count(*) from agent'",
+    },
+    Topic {
+        name: "redis",
+        usage: "redis [arguments]",
+        summary: "open redis-cli on the development Redis",
+        more: "Arguments go to redis-cli, e.g.  cargo dev redis XLEN stream:agent.events",
+    },
+    Topic {
+        name: "reset",
+        usage: "reset",
+        summary: "stop the servers and delete the development data",
+        more: "Deletes database, Redis data, secrets, ports and logs under .dev/; keeps .dev/tools.",
+    },
+    Topic {
+        name: "doctor",
+        usage: "doctor",
+        summary: "check toolchain, servers, files and configuration",
+        more: "",
+    },
+    Topic {
+        name: "seed",
+        usage: "seed [arguments]",
+        summary: "fill in the demo data; does nothing when it is there",
+        more: "--print-logins  print the demo logins",
+    },
+    Topic {
+        name: "brand",
+        usage: "brand ...",
+        summary: "stand-in for the admin service: brands, hosts, assignments",
+        more: "`cargo dev brand --help` lists its commands.",
+    },
+    Topic {
+        name: "agent",
+        usage: "agent ...",
+        summary: "lock and unlock an agent",
+        more: "`cargo dev agent --help` lists its commands.",
+    },
+    Topic {
+        name: "withdraw",
+        usage: "withdraw ...",
+        summary: "move a withdrawal: approve, reject, pay, fail",
+        more: "`cargo dev withdraw --help` lists its commands.",
+    },
+    Topic {
+        name: "account",
+        usage: "account ...",
+        summary: "stand-in for the money's owner: credit an account",
+        more: "`cargo dev account --help` lists its commands.",
+    },
+    Topic {
+        name: "tail",
+        usage: "tail [arguments]",
+        summary: "follow the event stream",
+        more: "",
+    },
+    Topic {
+        name: "check",
+        usage: "check",
+        summary: "check that every account equals its ledger, show the outbox backlog",
+        more: "",
+    },
+    Topic {
+        name: "openapi",
+        usage: "openapi [--check]",
+        summary: "write openapi/agent_service.json from the handlers",
+        more: "--check  change nothing; fail when the file is out of date",
+    },
+    Topic {
+        name: "sqlx",
+        usage: "sqlx [--check]",
+        summary: "regenerate .sqlx/ (checked SQL) with a throw-away database",
+        more: "--check  change nothing; fail and list the files that differ",
+    },
+];
+
+/// All commands, one line each.
+pub(crate) fn overview() -> String {
+    let width = TOPICS
+        .iter()
+        .map(|topic| topic.name.len())
+        .max()
+        .unwrap_or_default();
+    let lines: Vec<String> = TOPICS
+        .iter()
+        .map(|topic| format!("  {:width$}  {}", topic.name, topic.summary))
+        .collect();
+    format!(
+        "Development commands of agent_service.\n\nUsage: cargo dev <command>\n\n{}\n\n\
+         `cargo dev help <command>` says more. Tests need none of these: `cargo test`.",
+        lines.join("\n")
+    )
+}
+
+/// The help of one command.
+pub(crate) fn of(name: &str) -> Option<String> {
+    let topic = TOPICS.iter().find(|topic| topic.name == name)?;
+    let head = format!(
+        "Usage: cargo dev {}\n\n{}",
+        topic.usage,
+        capitalised(topic.summary)
+    );
+    Some(if topic.more.is_empty() {
+        head
+    } else {
+        format!("{head}\n\n{}", topic.more)
+    })
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first
+            .to_uppercase()
+            .chain(characters)
+            .chain(['.'])
+            .collect()
+    })
+}
