@@ -25,6 +25,6 @@ EXPOSE 8080 9464 9465
 # The process answers; readiness is for the load balancer (/health/ready). Set HEALTH_PORT=9465
 # for the worker. Bash opens the connection, so the image needs no client.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
-    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/$HEALTH_PORT && printf 'GET /health/live HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && read -r -t 2 line <&3 && [[ $line == HTTP/1.?\\ 200\\ * ]]"]
+    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/$HEALTH_PORT && printf 'GET /health/live HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && read -r -t 2 line <&3 && [[ $line == HTTP/1.?\\ 2??\\ * ]]"]
 # Both programs end in order at SIGTERM, also as process 1.
 CMD ["agent-api", "serve"]

@@ -87,7 +87,10 @@ async fn seed(lab: &Lab, pool: &PgPool, args: &Args) -> anyhow::Result<bool> {
     .await
     .context("is the schema there? run the migrations first")?;
     if has_demo && !args.reset {
-        say!("demo data is there already; nothing was changed (--reset begins anew)");
+        // Whoever asks for the logins wants to read them alone.
+        if !args.print_logins {
+            say!("demo data is there already; nothing was changed (--reset begins anew)");
+        }
         return Ok(false);
     }
     if args.reset {
