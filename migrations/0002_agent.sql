@@ -118,6 +118,18 @@ CREATE INDEX agent_refresh_token_family ON agent_refresh_token (family);
 CREATE INDEX agent_refresh_token_agent ON agent_refresh_token (agent_id) WHERE revoked_at IS NULL;
 CREATE INDEX agent_refresh_token_expiry ON agent_refresh_token (family_expires_at);
 
+-- An account that stops being active loses its sessions, whoever stops it: reactivating it must not
+-- bring them back. The rights are the owner's, because the admin service sets the status.
+CREATE FUNCTION agent_end_sessions() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    NEW.token_version := OLD.token_version + 1;
+    UPDATE agent_refresh_token SET revoked_at = now() WHERE agent_id = OLD.guid AND revoked_at IS NULL;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER agent_end_sessions BEFORE UPDATE OF status ON agent
+    FOR EACH ROW WHEN (OLD.status = 'active' AND NEW.status <> 'active') EXECUTE FUNCTION agent_end_sessions();
+
 CREATE TABLE agent_login_log (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     agent_id   bigint REFERENCES agent,            -- NULL: no such account

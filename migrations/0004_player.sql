@@ -109,8 +109,8 @@ DECLARE
     name text;
     made integer := 0;
 BEGIN
-    FOR month IN SELECT generate_series(date_trunc('month', now()) - make_interval(months => months_back),
-                                        date_trunc('month', now()) + make_interval(months => months_ahead),
+    FOR month IN SELECT generate_series(date_trunc('month', now()) - make_interval(months => least(months_back, 120)),
+                                        date_trunc('month', now()) + make_interval(months => least(months_ahead, 12)),
                                         interval '1 month')::date LOOP
         name := 'player_stat_daily_' || to_char(month, 'YYYYMM');
         IF to_regclass(name) IS NULL THEN

@@ -4,9 +4,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use agent_brand::BrandCacheSettings;
 pub use agent_brand::BrandGuard;
-use agent_config::ApiSettings;
+use agent_config::{ApiSettings, DatabaseSettings};
+use agent_persistence::{Db, DbSettings};
 use agent_routes::{LEGACY_PREFIXES, RouteState, middleware::EdgeSettings, ops::health::OpsState};
-use agent_services::{App, Clock, wiring};
+use agent_services::{App, Clock, Core, wiring};
 use agent_telemetry::{Metrics, ops, sd};
 use anyhow::Context as _;
 use axum::Router;
@@ -25,6 +26,9 @@ pub const SERVICE: &str = "agent_service";
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// How often the pool's gauges are read.
 const POOL_GAUGE_INTERVAL: Duration = Duration::from_secs(5);
+/// How long background tasks may go on after the last request: one may wait for a database that
+/// does not answer.
+const BACKGROUND_END: Duration = Duration::from_secs(1);
 
 /// An API that is put together but does not listen yet.
 pub struct Api {
@@ -61,7 +65,12 @@ pub fn assemble(settings: &ApiSettings, clock: Clock) -> anyhow::Result<Api> {
         caches,
     );
     let stale = chrono::Duration::from_std(settings.heartbeat.stale)?;
-    let ops = OpsState::new(core, app.tokens.jwks(), stale);
+    // Connections of its own: a busy pool must not make the service look ill.
+    let ops_core = Core {
+        db: Db::open(&ops_database(&settings.database))?,
+        ..core
+    };
+    let ops = OpsState::new(ops_core, app.tokens.jwks(), stale);
     let state = RouteState {
         app: app.clone(),
         guard: guard.clone(),
@@ -80,6 +89,14 @@ pub fn assemble(settings: &ApiSettings, clock: Clock) -> anyhow::Result<Api> {
         router,
         metrics,
     })
+}
+
+/// Enough for `/health` and `/health/ready` at once.
+fn ops_database(settings: &DatabaseSettings) -> DbSettings {
+    DbSettings {
+        max_connections: 2,
+        ..wiring::db_settings(settings, "agent-api-ops")
+    }
 }
 
 /// The listeners of a process, bound before anything else happens.
@@ -169,7 +186,12 @@ pub async fn run(
     sd::stopping(&metrics);
     background.cancel();
     tasks.close();
-    tasks.wait().await;
+    if tokio::time::timeout(BACKGROUND_END, tasks.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!("a background task did not end in time");
+    }
     core.db.close().await;
     tracing::info!("stopped");
     Ok(served?)

@@ -108,15 +108,17 @@ impl WorkerSettings {
         let mut reader = Reader::new(env);
         let r = &mut reader;
         let environment = Environment::read(r);
+        let database = DatabaseSettings::read(r);
+        let redis = RedisSettings::read(r);
         let mut settings = Self {
-            database: DatabaseSettings::read(r),
-            redis: RedisSettings::read(r),
+            database,
             keys: KeySettings::read(r, &environment),
             withdraw: WithdrawSettings::read(r),
             log: LogSettings::read(r),
             process: ProcessSettings::read(r),
             heartbeat: HeartbeatSettings::read(r),
-            outbox: OutboxSettings::read(r),
+            outbox: OutboxSettings::read(r, &redis),
+            redis,
             environment,
             findings: Findings::default(),
         };

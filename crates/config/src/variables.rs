@@ -181,8 +181,10 @@ variables! {
         plain HTTP_MAX_BODY_BYTES = "65536";
         /// Most connections at once.
         plain HTTP_MAX_CONNECTIONS = "2000";
+        /// Requests of one agent that are worked on at once; the rest wait their turn.
+        plain HTTP_REQUESTS_PER_AGENT = "4";
         /// How long open requests may finish after a stop signal.
-        plain HTTP_DRAIN_TIMEOUT_MS = "10000";
+        plain HTTP_DRAIN_TIMEOUT_MS = "8000";
         /// Proxies whose X-Forwarded-For counts: networks or addresses, with commas between.
         plain TRUSTED_PROXIES;
     }
@@ -221,7 +223,7 @@ variables! {
         plain OUTBOX_BATCH = "1000";
         /// Time between two looks at the outbox, which also renew the leases.
         plain OUTBOX_POLL_MS = "1000";
-        /// Life of a lease that is not renewed; at least twice OUTBOX_POLL_MS.
+        /// Life of an unrenewed lease; at least 2 x OUTBOX_POLL_MS and 4 x REDIS_RESPONSE_TIMEOUT_MS.
         plain OUTBOX_LEASE_MS = "4000";
         /// First pause before an event is tried again.
         plain OUTBOX_RETRY_MIN_MS = "200";

@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub const SCALE: u32 = 4;
 /// Largest amount that a request may name: 10^12.
 pub const MAX_REQUEST_AMOUNT: i64 = 1_000_000_000_000;
+/// Digits before the point that a request may use, leading zeros included.
+pub const MAX_WHOLE_DIGITS: usize = 13;
 
 /// An ISO 4217 code.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,14 +117,13 @@ pub enum AmountError {
 pub fn parse_request_amount(text: &str, currency: Currency) -> Result<Decimal, AmountError> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || text.len() > 40 {
+    if !digits(whole) || !digits(fraction) {
         return Err(AmountError::NotADecimal);
     }
     if text.contains('.') && fraction.len() > currency.exponent() as usize {
         return Err(AmountError::TooManyDecimals(currency.exponent()));
     }
-    let whole = whole.trim_start_matches('0');
-    if whole.len() > 13 {
+    if whole.len() > MAX_WHOLE_DIGITS {
         return Err(AmountError::TooLarge);
     }
     let value = Decimal::from_str(text).map_err(|_| AmountError::NotADecimal)?;
@@ -133,6 +134,12 @@ pub fn parse_request_amount(text: &str, currency: Currency) -> Result<Decimal, A
         return Err(AmountError::TooLarge);
     }
     Ok(value)
+}
+
+/// Whether a value, of either sign, fits `numeric(20,4)` without being rounded.
+#[must_use]
+pub fn is_storable(value: Decimal) -> bool {
+    value.normalize().scale() <= SCALE && value.abs() < Decimal::from(10_i64.pow(16))
 }
 
 /// Fee of a withdrawal: `amount x rate + fixed`, rounded to the currency's smallest unit, half
@@ -181,6 +188,7 @@ mod tests {
             "1.001",
             "1000000000000.01",
             "99999999999999999999",
+            "00000000000001",
             "1_0",
         ] {
             assert!(parse_request_amount(bad, thb()).is_err(), "{bad}");
@@ -210,6 +218,20 @@ mod tests {
         assert_eq!(fee("0.50"), "0.01".parse().unwrap());
         assert_eq!(fee("0.49"), "0.00".parse().unwrap());
         assert_eq!(fee("1500.00"), "15.00".parse().unwrap());
+    }
+
+    #[test]
+    fn storable_is_what_the_columns_hold_exactly() {
+        for (value, storable) in [
+            ("0.0001", true),
+            ("-1.23450000", true),
+            ("9999999999999999.9999", true),
+            ("0.00001", false),
+            ("10000000000000000", false),
+            ("-10000000000000000", false),
+        ] {
+            assert_eq!(is_storable(value.parse().unwrap()), storable, "{value}");
+        }
     }
 
     #[test]

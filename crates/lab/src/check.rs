@@ -1,7 +1,7 @@
 //! `check`: do the books balance, and is the relay keeping up.
 
 use agent_domain::Money;
-use agent_persistence::{outbox, portal::withdraw::ledger_mismatches};
+use agent_persistence::{outbox, portal::account::ledger_mismatches};
 use rust_decimal::Decimal;
 
 use crate::{context::Lab, out::say, table};

@@ -16,6 +16,9 @@ pub const APPLICATION_ROLE: &str = "agent_service_app";
 /// costs a fifth of the throughput; never testing hands out dead connections after a restart.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 
+/// Longest wait for connections that are to be closed.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
 /// How to reach Postgres, and the limits every statement runs under.
 #[derive(Clone)]
 pub struct DbSettings {
@@ -52,6 +55,31 @@ impl Db {
     /// # Errors
     /// The URL cannot be read (its text is not repeated).
     pub fn open(settings: &DbSettings) -> Result<Self, DbError> {
+        Self::open_with(settings, &[])
+    }
+
+    /// As [`Self::open`], for a process that works on queues. A queue is full or empty within a
+    /// second, far quicker than what the planner knows of it; a plan made for an empty queue reads
+    /// a full one from end to end for each batch. Here plans go by indexes, whatever the guess.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_for_queues(settings: &DbSettings) -> Result<Self, DbError> {
+        Self::open_with(
+            settings,
+            &[
+                ("enable_seqscan", "off"),
+                ("enable_bitmapscan", "off"),
+                // What has no index then looks so dear that it would be compiled.
+                ("jit", "off"),
+            ],
+        )
+    }
+
+    fn open_with(
+        settings: &DbSettings,
+        planning: &[(&'static str, &'static str)],
+    ) -> Result<Self, DbError> {
         let milliseconds = |time: Duration| time.as_millis().to_string();
         let options = PgConnectOptions::from_str(&settings.url)?
             .application_name(settings.application_name)
@@ -67,7 +95,8 @@ impl Db {
                     milliseconds(settings.idle_in_transaction_timeout),
                 ),
                 ("timezone", "UTC".to_owned()),
-            ]);
+            ])
+            .options(planning.iter().copied());
         let pool = PgPoolOptions::new()
             .max_connections(settings.max_connections)
             .acquire_timeout(settings.acquire_timeout)
@@ -164,8 +193,15 @@ impl Db {
         (self.pool.size().saturating_sub(idle), idle)
     }
 
+    /// Closes every connection. One that a silent server does not let go of is left behind: a
+    /// process that ends must end.
     pub async fn close(&self) {
-        self.pool.close().await;
+        if tokio::time::timeout(CLOSE_WITHIN, self.pool.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("database connections were left behind");
+        }
     }
 }
 

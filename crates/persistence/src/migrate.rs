@@ -12,6 +12,8 @@ use crate::{db::Db, error::DbError};
 
 static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 const GRANTS: &str = include_str!("../../../migrations/grants.sql");
+/// Key of the advisory lock that serialises instances; any number that nothing else uses.
+const ONE_AT_A_TIME: i64 = 0x6167_656e_7473;
 
 /// Brings a database to the newest schema and sets the rights of the application role. Safe to
 /// run again, and by several instances at once (an advisory lock serialises them).
@@ -30,8 +32,15 @@ pub async fn run(url: &str) -> Result<(), DbError> {
 }
 
 async fn apply(pool: &PgPool) -> Result<(), DbError> {
+    // The migrator's own lock does not cover the grants, and two grants at once fail on the rows
+    // of the catalogue. Given up with the connection.
+    let mut serialised = pool.acquire().await?;
+    sqlx::query("SELECT pg_advisory_lock($1)")
+        .bind(ONE_AT_A_TIME)
+        .execute(&mut *serialised)
+        .await?;
     MIGRATOR.run(pool).await?;
-    sqlx::raw_sql(GRANTS).execute(pool).await?;
+    sqlx::raw_sql(GRANTS).execute(&mut *serialised).await?;
     Ok(())
 }
 

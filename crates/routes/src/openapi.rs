@@ -9,6 +9,9 @@ use utoipa::{
     },
 };
 
+const JSON: &str = "application/json";
+const PROBLEM_JSON: &str = "application/problem+json";
+
 /// Answers that every operation may give.
 const EVERYWHERE: [(&str, &str); 5] = [
     ("400", "`malformed_request`"),
@@ -94,9 +97,11 @@ fn complete_operation(operation: &mut Operation, signed_in: bool) {
         let bearer = SecurityRequirement::new("bearer", Vec::<String>::new());
         operation.security = Some(vec![bearer]);
     }
-    for (status, response) in &mut operation.responses.responses {
-        problem_media_type(status, response);
-    }
+    operation
+        .responses
+        .responses
+        .values_mut()
+        .for_each(problem_media_type);
 }
 
 fn declare(operation: &mut Operation, status: &str, description: &str) {
@@ -108,22 +113,23 @@ fn declare(operation: &mut Operation, status: &str, description: &str) {
             let schema = Ref::from_schema_name("ProblemDocument");
             let content = Content::new(Some(RefOr::Ref(schema)));
             let response = ResponseBuilder::new().description(description);
-            RefOr::T(
-                response
-                    .content("application/problem+json", content)
-                    .build(),
-            )
+            RefOr::T(response.content(PROBLEM_JSON, content).build())
         });
 }
 
-/// Errors that a handler described carry the media type of problems.
-fn problem_media_type(status: &str, response: &mut RefOr<Response>) {
-    if let RefOr::T(response) = response
-        && status.starts_with(['4', '5'])
-        && let Some(content) = response.content.shift_remove("application/json")
+/// Errors that a handler described as problems carry the media type of problems.
+fn problem_media_type(response: &mut RefOr<Response>) {
+    let RefOr::T(response) = response else { return };
+    let is_problem = |content: &RefOr<Content>| match content {
+        RefOr::T(Content {
+            schema: Some(RefOr::Ref(reference)),
+            ..
+        }) => reference.ref_location.ends_with("/ProblemDocument"),
+        _ => false,
+    };
+    if response.content.get(JSON).is_some_and(is_problem)
+        && let Some(content) = response.content.shift_remove(JSON)
     {
-        response
-            .content
-            .insert("application/problem+json".to_owned(), content);
+        response.content.insert(PROBLEM_JSON.to_owned(), content);
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     core::Core,
     limiter::{Limiter, Limits},
     session::SignatureMemo,
+    turns::Turns,
 };
 
 /// Durations and counts that operators may set.
@@ -26,6 +27,8 @@ pub struct Policy {
     /// A refresh token used again within this time lost a race; later it was stolen.
     pub refresh_grace: Duration,
     pub limits: Limits,
+    /// Requests of one agent that are worked on at once.
+    pub requests_per_agent: usize,
     /// Open withdrawals per agent and brand where `agent_setting` says nothing.
     pub max_open_withdrawals: i64,
 }
@@ -54,6 +57,7 @@ pub struct AppState {
     pub tokens: SigningKeys,
     pub policy: Policy,
     pub limiter: Limiter,
+    pub turns: Turns,
     pub(crate) signatures: SignatureMemo,
 }
 
@@ -61,6 +65,7 @@ impl App {
     #[must_use]
     pub fn new(parts: AppParts) -> Self {
         let limiter = Limiter::new(parts.core.clone(), parts.policy.limits);
+        let turns = Turns::new(parts.policy.requests_per_agent);
         Self(Arc::new(AppState {
             core: parts.core,
             pii: parts.pii,
@@ -70,6 +75,7 @@ impl App {
             tokens: parts.tokens,
             policy: parts.policy,
             limiter,
+            turns,
             signatures: SignatureMemo::default(),
         }))
     }

@@ -11,6 +11,7 @@ pub mod observe;
 pub mod outbox_relay;
 pub mod portal;
 pub mod session;
+pub mod turns;
 pub mod wake;
 pub mod wiring;
 

@@ -131,11 +131,7 @@ impl Limiter {
         match self.core.kv.reserve(&windows).await {
             Ok(verdict) => self.judge(counted, verdict),
             Err(error) => self.without_redis(counted, without, error, |limiter| {
-                let full = limiter.locally_full(counted);
-                if !full {
-                    limiter.count_locally(counted);
-                }
-                full
+                !limiter.count_locally(counted)
             }),
         }
     }
@@ -152,15 +148,7 @@ impl Limiter {
                 .inc();
             tracing::debug!(%error, "attempt stays counted");
         }
-        for one in counted {
-            if let Some(count) = self.local.get(&one.window().key) {
-                let lower = |count: u32| count.checked_sub(1);
-                // `None` means that nothing was counted here: nothing to give back.
-                count
-                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, lower)
-                    .ok();
-            }
-        }
+        self.give_back_locally(counted);
     }
 
     fn judge(&self, counted: &[Counted], verdict: Verdict) -> Result<(), Problem> {
@@ -210,11 +198,32 @@ impl Limiter {
         })
     }
 
-    fn count_locally(&self, counted: &[Counted]) {
+    /// Counts in all or, when one is full, in none; tells whether it did. Each counter is tested
+    /// and raised in one step: attempts at once on several threads do not pass a limit together.
+    fn count_locally(&self, counted: &[Counted]) -> bool {
+        for (index, one) in counted.iter().enumerate() {
+            let count = self.local.get_with(one.window().key, Arc::default);
+            let raise = |count: u32| (count < one.limit.attempts).then_some(count + 1);
+            if count
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, raise)
+                .is_err()
+            {
+                self.give_back_locally(&counted[..index]);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn give_back_locally(&self, counted: &[Counted]) {
         for one in counted {
-            self.local
-                .get_with(one.window().key, Arc::default)
-                .fetch_add(1, Ordering::Relaxed);
+            if let Some(count) = self.local.get(&one.window().key) {
+                let lower = |count: u32| count.checked_sub(1);
+                // `Err` means that nothing was counted here: nothing to give back.
+                count
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, lower)
+                    .ok();
+            }
         }
     }
 }

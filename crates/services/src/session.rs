@@ -51,16 +51,38 @@ impl Default for SignatureMemo {
     }
 }
 
-/// Verifies an access token and holds it against the account and its refresh family.
+/// A genuine access token; whether its session still lives is not yet known.
+pub struct Claimed {
+    agent: AgentGuid,
+    claims: Arc<AccessClaims>,
+}
+
+impl Claimed {
+    #[must_use]
+    pub fn agent(&self) -> AgentGuid {
+        self.agent
+    }
+}
+
+/// Verifies the signature and the claims of an access token; asks nobody.
 ///
 /// # Errors
-/// `token_expired`, or `unauthenticated` for everything else that is wrong with the token, the
-/// account or the session; `unavailable` when the database does not answer.
-pub async fn authenticate(app: &App, token: &str) -> Result<Principal, Problem> {
+/// `token_expired`, or `unauthenticated` for everything else that is wrong with it.
+pub fn claim(app: &App, token: &str) -> Result<Claimed, Problem> {
     let claims = verified_claims(app, token)?;
-    let agent = claims.agent_guid().map_err(refusal)?;
+    let agent = AgentGuid(claims.agent_guid().map_err(refusal)?);
+    Ok(Claimed { agent, claims })
+}
+
+/// Holds a genuine token against the account and its refresh family.
+///
+/// # Errors
+/// `unauthenticated` when the account or the session is over; `unavailable` when the database
+/// does not answer.
+pub async fn authenticate(app: &App, claimed: &Claimed) -> Result<Principal, Problem> {
+    let Claimed { agent, claims } = claimed;
     let now = app.core.clock.now();
-    let state = auth::session_state(app.core.db.pool(), AgentGuid(agent), claims.sid, now)
+    let state = auth::session_state(app.core.db.pool(), *agent, claims.sid, now)
         .await?
         .ok_or_else(Problem::unauthenticated)?;
     let alive = state.status == AgentStatus::Active
@@ -70,7 +92,7 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Principal, Problem> 
         return Err(Problem::unauthenticated());
     }
     Ok(Principal {
-        agent: AgentGuid(agent),
+        agent: *agent,
         family: claims.sid,
     })
 }

@@ -62,8 +62,33 @@ pub fn core(
     metrics: Arc<Metrics>,
     clock: Clock,
 ) -> Result<Core, WiringError> {
+    let db = Db::open(&db_settings(database, application_name))?;
+    core_over(db, redis, metrics, clock)
+}
+
+/// As [`core`], with the database opened for work on queues.
+///
+/// # Errors
+/// A URL cannot be used.
+pub fn worker_core(
+    database: &DatabaseSettings,
+    redis: &RedisSettings,
+    application_name: &'static str,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+) -> Result<Core, WiringError> {
+    let db = Db::open_for_queues(&db_settings(database, application_name))?;
+    core_over(db, redis, metrics, clock)
+}
+
+fn core_over(
+    db: Db,
+    redis: &RedisSettings,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+) -> Result<Core, WiringError> {
     Ok(Core {
-        db: Db::open(&db_settings(database, application_name))?,
+        db,
         kv: Kv::open(KvSettings {
             url: redis.url.expose_secret().to_owned(),
             channel_prefix: redis.channel_prefix.clone(),
@@ -169,6 +194,7 @@ fn policy(settings: &ApiSettings) -> Policy {
                 window: limits.payout_password_window,
             },
         },
+        requests_per_agent: settings.http.requests_per_agent,
         max_open_withdrawals: i64::from(settings.withdraw.max_open),
     }
 }

@@ -19,7 +19,9 @@ use tracing_subscriber::{fmt::MakeWriter, layer::SubscriberExt as _};
 use crate::{
     client::{Answer, Session},
     database::TestDatabase,
-    fixture, probe,
+    fixture,
+    own_servers::OwnServers,
+    probe,
     redis_database::RedisDatabase,
 };
 
@@ -63,6 +65,23 @@ impl TestApp {
 
     /// As [`Self::spawn`] with some variables set differently; an empty value unsets.
     pub async fn with(overrides: &[(&str, &str)]) -> Self {
+        let (database, redis_database) =
+            (TestDatabase::create().await, RedisDatabase::claim().await);
+        Self::over(database, redis_database, overrides).await
+    }
+
+    /// As [`Self::with`], over servers that the test may stop.
+    pub async fn on(servers: &OwnServers, overrides: &[(&str, &str)]) -> Self {
+        let database = TestDatabase::on_own_server(servers.database_url()).await;
+        let redis_database = RedisDatabase::on_own_server(servers.redis_url());
+        Self::over(database, redis_database, overrides).await
+    }
+
+    async fn over(
+        database: TestDatabase,
+        redis_database: RedisDatabase,
+        overrides: &[(&str, &str)],
+    ) -> Self {
         agent_crypto::install_provider();
         // Fails only when another test was faster.
         rustls::crypto::aws_lc_rs::default_provider()
@@ -71,8 +90,6 @@ impl TestApp {
         let logs = Logs::default();
         let subscriber = tracing_subscriber::registry().with(log::layer_for_tests(logs.clone()));
         let guard = tracing::subscriber::set_default(subscriber);
-        let database = TestDatabase::create().await;
-        let redis_database = RedisDatabase::claim().await;
         let environment = environment(&database, &redis_database, overrides);
         let settings = ApiSettings::load(&Env::from_pairs(environment.clone()));
         let settings = settings.unwrap_or_else(|errors| panic!("{errors}"));
@@ -189,6 +206,17 @@ impl TestApp {
         self.redis_database.release().await;
     }
 
+    /// Connects to Redis anew: the test's connection does not outlive a restart.
+    pub async fn reconnect_redis(&mut self) {
+        self.redis = self.redis_database.connect().await;
+    }
+
+    /// Panics when something planted is in a text, such as the log of another process.
+    pub fn assert_nothing_planted(&self, place: &str, text: String) {
+        let planted = self.planted.lock().expect("planted secrets").clone();
+        probe::assert_absent(&planted, &[(place.to_owned(), text)]);
+    }
+
     /// Stops the API gracefully.
     pub async fn stop(&mut self) {
         self.shutdown.cancel();
@@ -252,6 +280,15 @@ impl Logs {
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().expect("logs")).into_owned()
+    }
+
+    /// Every line as the JSON object that it must be.
+    #[must_use]
+    pub fn lines(&self) -> Vec<serde_json::Value> {
+        let read = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON object: {line:?}"))
+        };
+        self.text().lines().map(read).collect()
     }
 }
 

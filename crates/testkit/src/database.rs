@@ -18,7 +18,10 @@ struct Servers {
 fn servers() -> &'static Servers {
     static SERVERS: OnceLock<Servers> = OnceLock::new();
     SERVERS.get_or_init(|| {
-        #[expect(clippy::disallowed_methods, reason = "settings of the tests, not of the product")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "settings of the tests, not of the product"
+        )]
         let given = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         match (given("TEST_DATABASE_URL"), given("TEST_REDIS_URL")) {
             (Some(database_url), Some(redis_url)) => Servers {
@@ -48,6 +51,8 @@ pub struct TestDatabase {
     pub name: String,
     /// With the owner's rights: for fixtures and for looking at rows.
     pub url: String,
+    /// It goes with the server that it is on.
+    own_server: bool,
 }
 
 impl TestDatabase {
@@ -59,10 +64,24 @@ impl TestDatabase {
         Self {
             url: with_database(&name),
             name,
+            own_server: false,
+        }
+    }
+
+    /// The migrated only database of a server of the test's own.
+    pub async fn on_own_server(url: String) -> Self {
+        migrate::run(&url).await.expect("the migrations apply");
+        Self {
+            url,
+            name: format!("t_{}", uuid::Uuid::new_v4().simple()),
+            own_server: true,
         }
     }
 
     pub async fn drop(&self) {
+        if self.own_server {
+            return;
+        }
         admin(&format!(
             "DROP DATABASE IF EXISTS {} WITH (FORCE)",
             self.name

@@ -7,13 +7,22 @@
 //! Setting up panics with a clear text where it cannot go on: in a test that is the right answer.
 
 pub mod app;
+pub mod beside;
+pub mod binaries;
 pub mod client;
 pub mod database;
 pub mod fixture;
+pub mod own_servers;
 pub mod probe;
 pub mod process;
+pub mod proxy;
 pub mod redis_database;
+pub mod wire;
+pub mod withdrawal;
+pub mod worker;
 
 pub use app::TestApp;
 pub use client::{Answer, Session};
 pub use fixture::{AgentFixture, BrandFixture};
+pub use own_servers::OwnServers;
+pub use withdrawal::Payee;

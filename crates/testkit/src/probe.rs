@@ -87,7 +87,7 @@ pub async fn table_contents(owner: &PgPool) -> Vec<Place> {
 
 /// Panics when an account differs from the sum of its ledger.
 pub async fn books_balance(owner: &PgPool) {
-    let wrong = agent_persistence::portal::withdraw::ledger_mismatches(owner).await;
+    let wrong = agent_persistence::portal::account::ledger_mismatches(owner).await;
     assert_eq!(
         wrong.expect("the books can be read"),
         0,
@@ -140,8 +140,11 @@ pub async fn stream(
         .arg("+")
         .query_async(redis)
         .await;
-    // A key that is no stream holds no entry.
-    let range: redis::streams::StreamRangeReply = range.unwrap_or_default();
+    let range: redis::streams::StreamRangeReply = match range {
+        // A key that is no stream holds no entry.
+        Err(error) if error.code() == Some("WRONGTYPE") => Default::default(),
+        range => range.expect("the stream can be read"),
+    };
     let text = |value: redis::Value| redis::from_redis_value::<String>(value).expect("text");
     range
         .ids

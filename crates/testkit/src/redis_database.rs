@@ -1,6 +1,8 @@
 //! A Redis database of its own for every test.
 
-use redis::{Client, aio::MultiplexedConnection};
+use std::time::Duration;
+
+use redis::{AsyncConnectionConfig, Client, aio::MultiplexedConnection};
 
 use crate::database::redis_server_url;
 
@@ -9,10 +11,13 @@ const FIRST_FOREIGN: u32 = 899;
 /// A claim outlives its test by this much when the test was killed, in seconds.
 const CLAIM_SECONDS: u32 = 900;
 
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A claimed database number.
 pub struct RedisDatabase {
     pub url: String,
-    number: u32,
+    /// `None` on a server of the test's own.
+    number: Option<u32>,
 }
 
 impl RedisDatabase {
@@ -45,7 +50,7 @@ impl RedisDatabase {
             if claimed.is_some() {
                 let database = Self {
                     url: url_of(number),
-                    number,
+                    number: Some(number),
                 };
                 let mut own = database.connect().await;
                 redis::cmd("FLUSHDB")
@@ -57,11 +62,20 @@ impl RedisDatabase {
         }
     }
 
+    /// The only database of a server of the test's own.
+    #[must_use]
+    pub fn on_own_server(url: String) -> Self {
+        Self { url, number: None }
+    }
+
     pub async fn connect(&self) -> MultiplexedConnection {
         connect(&self.url).await
     }
 
     pub async fn release(&self) {
+        let Some(number) = self.number else {
+            return;
+        };
         let mut own = self.connect().await;
         redis::cmd("FLUSHDB")
             .exec_async(&mut own)
@@ -69,7 +83,7 @@ impl RedisDatabase {
             .expect("FLUSHDB");
         let mut registry = connect(&url_of(0)).await;
         redis::cmd("DEL")
-            .arg(claim_of(self.number))
+            .arg(claim_of(number))
             .exec_async(&mut registry)
             .await
             .expect("DEL");
@@ -89,8 +103,12 @@ fn url_of(number: u32) -> String {
 
 async fn connect(url: &str) -> MultiplexedConnection {
     let client = Client::open(url).expect("a Redis URL");
+    // The library's 500 ms are short for a whole stream on a busy machine.
+    let patient = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
     client
-        .get_multiplexed_async_connection()
+        .get_multiplexed_async_connection_with_config(&patient)
         .await
         .expect("the test Redis accepts connections")
 }

@@ -10,18 +10,22 @@ use agent_services::{
 };
 use agent_telemetry::{CheckState, HealthReport, Metrics, ops, sd};
 use futures_util::future::BoxFuture;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    jobs::{Heartbeat, LoopSign, Publish, Upkeep, UpkeepSettings},
-    supervisor,
+    jobs::{self, Heartbeat, LoopSign, Publish, Sweep, Upkeep},
+    supervisor::{self, Job},
 };
 
 /// Value of the label `service` in every metric and log line (P-001).
 pub const SERVICE: &str = "agent_worker";
 /// No check of the health route may take longer.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Looking through the whole outbox takes at most one part in so many of the relay's time, but it
+/// is done at least so often.
+const WHOLE_PASS_SHARE: u32 = 20;
+const WHOLE_PASS_EVERY: Duration = Duration::from_secs(30);
 
 /// A worker that is put together but does not run yet.
 pub struct Worker {
@@ -35,7 +39,7 @@ pub struct Worker {
 /// The settings do not work together.
 pub fn assemble(settings: &WorkerSettings, clock: Clock) -> anyhow::Result<Worker> {
     let metrics = Metrics::new(SERVICE);
-    let core = wiring::core(
+    let core = wiring::worker_core(
         &settings.database,
         &settings.redis,
         "agent-worker",
@@ -56,10 +60,13 @@ pub fn relay(settings: &WorkerSettings, core: Core) -> anyhow::Result<Relay> {
         batch: usize::try_from(outbox.batch)?,
         lease: outbox.lease,
         poll: outbox.poll,
-        publish_timeout: settings.redis.response_timeout,
+        // To connect may take as long as to append.
+        publish_timeout: settings.redis.response_timeout * 2,
         retry_min: outbox.retry_min,
         retry_max: outbox.retry_max,
         park_after: i16::try_from(outbox.park_after)?,
+        whole_pass_share: WHOLE_PASS_SHARE,
+        whole_pass_every: WHOLE_PASS_EVERY,
     };
     Ok(Relay::new(core, settings))
 }
@@ -75,41 +82,36 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let Worker { core, metrics } = worker;
-    let sign = LoopSign::new(&core);
-    let tasks = TaskTracker::new();
+    let sign = LoopSign::new(core.clock.clone(), settings.heartbeat.stale);
     let background = CancellationToken::new();
+    let crew = Crew {
+        tasks: TaskTracker::new(),
+        metrics: metrics.clone(),
+        shutdown: shutdown.clone(),
+    };
     if settings.outbox.enabled {
-        let (listening, signals) = Publish::listen(core.kv.clone());
-        tasks.spawn(listening);
-        let relay = relay(settings, core.clone())?;
-        let publish = Publish::new(
-            relay,
-            settings.outbox.poll,
-            sign.clone(),
-            signals,
-            metrics.clone(),
-        );
-        tasks.spawn(supervisor::run(publish, metrics.clone(), shutdown.clone()));
+        start_publishing(&crew, &core, &sign, settings)?;
     } else {
         tracing::warn!("ENABLE_OUTBOX_POLLER is off: this worker publishes nothing");
         sd::status(&metrics, "idle: ENABLE_OUTBOX_POLLER is off");
     }
-    let upkeep = Upkeep::new(core.clone(), upkeep_settings(settings));
-    tasks.spawn(supervisor::run(upkeep, metrics.clone(), shutdown.clone()));
-    let heartbeat = Heartbeat {
+    crew.employ(Upkeep {
+        core: core.clone(),
+        stream_max_len: settings.outbox.stream_max_len,
+    });
+    crew.employ(Sweep {
+        core: core.clone(),
+        outbox_retention: settings.outbox.retention,
+        idempotency_ttl: settings.withdraw.idempotency_ttl,
+    });
+    crew.employ(Heartbeat {
         core: core.clone(),
         sign: sign.clone(),
         instance: settings.process.instance.clone(),
         started_at: core.clock.now(),
         publishing: settings.outbox.enabled,
         interval: settings.heartbeat.interval,
-        stale: settings.heartbeat.stale,
-    };
-    tasks.spawn(supervisor::run(
-        heartbeat,
-        metrics.clone(),
-        shutdown.clone(),
-    ));
+    });
     let health = health_of(core.clone(), sign, settings);
     let ops = tokio::spawn(ops::serve(
         listener,
@@ -121,8 +123,8 @@ pub async fn run(
     tracing::info!(instance = settings.process.instance, "working");
     shutdown.cancelled().await;
     sd::stopping(&metrics);
-    tasks.close();
-    if tokio::time::timeout(settings.process.drain_timeout, tasks.wait())
+    crew.tasks.close();
+    if tokio::time::timeout(settings.process.drain_timeout, crew.tasks.wait())
         .await
         .is_err()
     {
@@ -136,12 +138,40 @@ pub async fn run(
     Ok(())
 }
 
-fn upkeep_settings(settings: &WorkerSettings) -> UpkeepSettings {
-    UpkeepSettings {
-        outbox_retention: settings.outbox.retention,
-        stream_max_len: settings.outbox.stream_max_len,
-        idempotency_ttl: settings.withdraw.idempotency_ttl,
+/// The jobs at work, and what each of them needs to run.
+struct Crew {
+    tasks: TaskTracker,
+    metrics: Arc<Metrics>,
+    shutdown: CancellationToken,
+}
+
+impl Crew {
+    fn employ(&self, job: impl Job) {
+        let running = supervisor::run(job, self.metrics.clone(), self.shutdown.clone());
+        self.tasks.spawn(running);
     }
+}
+
+fn start_publishing(
+    crew: &Crew,
+    core: &Core,
+    sign: &LoopSign,
+    settings: &WorkerSettings,
+) -> anyhow::Result<()> {
+    let wake = Arc::new(Notify::new());
+    let listening = jobs::listen(core.kv.clone(), wake.clone());
+    let shutdown = crew.shutdown.clone();
+    crew.tasks.spawn(async move {
+        shutdown.run_until_cancelled(listening).await;
+    });
+    crew.employ(Publish {
+        relay: relay(settings, core.clone())?,
+        poll: settings.outbox.poll,
+        sign: sign.clone(),
+        wake,
+        metrics: crew.metrics.clone(),
+    });
+    Ok(())
 }
 
 /// Database, Redis and the loop. A loop that hangs is unhealthy (P-094); one that is switched off
@@ -151,7 +181,6 @@ fn health_of(
     sign: LoopSign,
     settings: &WorkerSettings,
 ) -> impl Fn() -> BoxFuture<'static, HealthReport> + Send + Sync + 'static {
-    let stale = settings.heartbeat.stale;
     let publishing = settings.outbox.enabled;
     move || {
         let (core, sign) = (core.clone(), sign.clone());
@@ -167,7 +196,7 @@ fn health_of(
                 }
             };
             let looping = if publishing {
-                state(sign.is_fresh(stale))
+                state(sign.is_fresh())
             } else {
                 CheckState::Disabled
             };

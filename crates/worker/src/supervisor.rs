@@ -30,6 +30,11 @@ pub trait Job: Send + 'static {
     /// Waits until the next step is due.
     fn pause(&mut self) -> impl Future<Output = ()> + Send;
 
+    /// Waits after a failure.
+    fn rest(&mut self, pause: Duration) -> impl Future<Output = ()> + Send {
+        tokio::time::sleep(pause)
+    }
+
     /// The last act, after the last step.
     fn stop(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send {
         async { Ok(()) }
@@ -68,7 +73,7 @@ pub async fn run(mut job: impl Job, metrics: Arc<Metrics>, shutdown: Cancellatio
             match pause {
                 None => {}
                 Some(None) => job.pause().await,
-                Some(Some(pause)) => tokio::time::sleep(pause).await,
+                Some(Some(pause)) => job.rest(pause).await,
             }
         };
         tokio::select! {

@@ -1,7 +1,7 @@
 //! `agent-api doctor`: what an operator would check by hand.
 
 use agent_config::ApiSettings;
-use agent_persistence::{migrate, outbox, portal::withdraw};
+use agent_persistence::{migrate, outbox, portal::account};
 use agent_services::{Clock, Core, wiring};
 use agent_telemetry::Metrics;
 use anyhow::bail;
@@ -89,7 +89,7 @@ async fn redis(core: &Core) -> Result<String, String> {
 }
 
 async fn books(core: &Core) -> Result<String, String> {
-    match withdraw::ledger_mismatches(core.db.pool())
+    match account::ledger_mismatches(core.db.pool())
         .await
         .map_err(text)?
     {

@@ -23,6 +23,8 @@ pub struct HttpSettings {
     pub request_timeout: Duration,
     pub max_body_bytes: usize,
     pub max_connections: usize,
+    /// Below the size of the database pool, so that one agent cannot occupy it.
+    pub requests_per_agent: usize,
     pub drain_timeout: Duration,
     /// `X-Forwarded-For` counts only from these; empty: never.
     pub trusted_proxies: Vec<IpNet>,
@@ -38,6 +40,7 @@ impl HttpSettings {
             request_timeout: reader.millis(&var::HTTP_REQUEST_TIMEOUT_MS, TIMEOUT_MS),
             max_body_bytes: reader.count(&var::HTTP_MAX_BODY_BYTES, 1..=MAX_BODY_BYTES),
             max_connections: reader.count(&var::HTTP_MAX_CONNECTIONS, 1..=1_000_000),
+            requests_per_agent: reader.count(&var::HTTP_REQUESTS_PER_AGENT, 1..=10_000),
             drain_timeout: reader.millis(&var::HTTP_DRAIN_TIMEOUT_MS, TIMEOUT_MS),
             trusted_proxies: trusted_proxies(reader),
         }

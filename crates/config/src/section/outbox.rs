@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use crate::{reader::Reader, variables::var};
+use crate::{RedisSettings, reader::Reader, variables::var};
 
 const PAUSE_MS: RangeInclusive<u32> = 1..=600_000;
 const SECONDS_PER_DAY: u64 = 86_400;
@@ -25,8 +25,12 @@ pub struct OutboxSettings {
     pub stream_max_len: u64,
 }
 
+/// A lease outlasts so many answer times of Redis. No batch is begun with two of them left, the
+/// time that it may take to connect and to append; what remains has to be enough to work in.
+const ANSWERS_PER_LEASE: u32 = 4;
+
 impl OutboxSettings {
-    pub(crate) fn read(reader: &mut Reader) -> Self {
+    pub(crate) fn read(reader: &mut Reader, redis: &RedisSettings) -> Self {
         let retention_days = reader.number(&var::OUTBOX_RETENTION_DAYS, 1..=3650);
         let outbox = Self {
             enabled: reader.switch(&var::ENABLE_OUTBOX_POLLER),
@@ -46,6 +50,12 @@ impl OutboxSettings {
             reader.fault(
                 var::OUTBOX_LEASE_MS.name,
                 "must be at least twice OUTBOX_POLL_MS",
+            );
+        }
+        if outbox.lease < redis.response_timeout * ANSWERS_PER_LEASE {
+            reader.fault(
+                var::OUTBOX_LEASE_MS.name,
+                "must be at least four times REDIS_RESPONSE_TIMEOUT_MS",
             );
         }
         if outbox.retry_max < outbox.retry_min {

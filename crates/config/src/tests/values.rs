@@ -66,7 +66,7 @@ fn defaults_of_the_api() {
     );
     assert_eq!(
         (http.request_timeout, http.drain_timeout),
-        (secs(15), secs(10))
+        (secs(15), secs(8))
     );
     assert_eq!((http.max_body_bytes, http.max_connections), (65_536, 2000));
     assert!(http.trusted_proxies.is_empty());
@@ -327,6 +327,7 @@ fn values_that_contradict_each_other_are_faults() {
         .set("HEARTBEAT_STALE_MS", "1000")
         .set("OUTBOX_POLL_MS", "100")
         .set("OUTBOX_LEASE_MS", "199")
+        .set("REDIS_RESPONSE_TIMEOUT_MS", "49")
         .set("OUTBOX_RETRY_MIN_MS", "50")
         .set("OUTBOX_RETRY_MAX_MS", "49");
     assert_eq!(
@@ -337,6 +338,11 @@ fn values_that_contradict_each_other_are_faults() {
             "OUTBOX_RETRY_MAX_MS"
         ]
     );
+    // With less than this no batch would ever be begun.
+    let worker = Vars::minimal()
+        .set("OUTBOX_LEASE_MS", "4000")
+        .set("REDIS_RESPONSE_TIMEOUT_MS", "1001");
+    assert_eq!(names(&worker.worker_faults()), ["OUTBOX_LEASE_MS"]);
 }
 
 #[test]

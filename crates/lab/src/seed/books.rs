@@ -1,7 +1,7 @@
 //! Accounts, their entries and orders, as they are planned and then written.
 
 use agent_domain::portal::withdraw::{Quote, WithdrawStatus};
-use agent_persistence::portal::withdraw::Balance;
+use agent_persistence::portal::account::Balance;
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 

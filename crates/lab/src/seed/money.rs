@@ -2,7 +2,7 @@
 //! are what makes it.
 
 use agent_domain::portal::withdraw::{HoldEffect, Quote, WithdrawStatus};
-use agent_persistence::portal::withdraw::{Balance, Movement};
+use agent_persistence::portal::account::{Balance, Movement};
 use chrono::{DateTime, Datelike as _, Duration, Utc, Weekday};
 use rust_decimal::Decimal;
 

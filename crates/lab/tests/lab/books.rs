@@ -1,6 +1,6 @@
 //! What the numbers of `seed` must add up to.
 
-use agent_persistence::portal::withdraw::ledger_mismatches;
+use agent_persistence::portal::account::ledger_mismatches;
 use agent_testkit::TestApp;
 use rust_decimal::Decimal;
 

@@ -237,6 +237,25 @@ pub async fn agent_of_token(
     Ok(agent.map(AgentGuid))
 }
 
+/// The account behind a refresh, under the lock that whoever ends its sessions takes too. Rows that
+/// refer to the account do not wait for it. It comes before the lock on a token, as everywhere: the new token's reference to
+/// the account would ask for it last, which is a deadlock with a password change.
+///
+/// # Errors
+/// The statement failed.
+pub async fn lock_account(tx: &mut Tx, agent: AgentGuid) -> Result<Option<Credentials>, DbError> {
+    let row = sqlx::query!(
+        r#"
+        SELECT guid, username, nick_name, password_hash, status, level, parent_guid, must_change_password, token_version
+        FROM agent WHERE guid = $1 FOR NO KEY UPDATE
+        "#,
+        agent.0,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(|row| credentials!(row)).transpose()
+}
+
 /// Finds and locks a token by its hash: of parallel refreshes one proceeds at a time.
 ///
 /// # Errors
@@ -299,17 +318,29 @@ pub async fn rotate(tx: &mut Tx, used: Uuid, next: &NewRefreshToken<'_>) -> Resu
     Ok(true)
 }
 
-/// Ends a family: no token of it is good any more.
+/// Ends a family: no token of it is good any more. The account is locked first, so that no
+/// rotation is under way whose new token the second statement would not see.
 ///
 /// # Errors
 /// The statement failed.
-pub async fn revoke_family(pool: &PgPool, family: Uuid, at: DateTime<Utc>) -> Result<(), DbError> {
+pub async fn revoke_family(
+    tx: &mut Tx,
+    agent: AgentGuid,
+    family: Uuid,
+    at: DateTime<Utc>,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        r#"SELECT guid FROM agent WHERE guid = $1 FOR NO KEY UPDATE"#,
+        agent.0
+    )
+    .fetch_optional(tx.conn())
+    .await?;
     sqlx::query!(
         r#"UPDATE agent_refresh_token SET revoked_at = $2 WHERE family = $1 AND revoked_at IS NULL"#,
         family,
         at,
     )
-    .execute(pool)
+    .execute(tx.conn())
     .await?;
     Ok(())
 }
@@ -348,7 +379,7 @@ impl AuditedTx<'_> {
         agent: AgentGuid,
     ) -> Result<Option<(String, i32)>, DbError> {
         let row = sqlx::query!(
-            r#"SELECT password_hash, token_version FROM agent WHERE guid = $1 AND status = 'active' FOR UPDATE"#,
+            r#"SELECT password_hash, token_version FROM agent WHERE guid = $1 AND status = 'active' FOR NO KEY UPDATE"#,
             agent.0,
         )
         .fetch_optional(self.tx().conn())

@@ -1,7 +1,9 @@
 //! Queries of the portal plane, one file per feature.
 
+pub mod account;
 pub mod auth;
 pub mod bank;
 pub mod common;
 pub mod profile;
 pub mod withdraw;
+pub mod withdraw_transition;

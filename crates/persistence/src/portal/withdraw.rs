@@ -1,92 +1,16 @@
-//! Withdrawals, the account they draw on, and its ledger. Every function that moves money works
-//! in a transaction that has locked the account (Q-95).
+//! Withdrawal orders: what decides about a new one, the order itself, an agent's history.
 
 use agent_domain::{
-    AgentGuid, BrandId, BrandScope, CardId, Currency, WithdrawNo,
+    AgentGuid, BrandScope, CardId, WithdrawNo,
     page::PageRequest,
-    portal::withdraw::{HoldEffect, Quote, WithdrawStatus, WithdrawTerms},
+    portal::withdraw::{Quote, WithdrawStatus, WithdrawTerms},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgPool;
 
+use super::account::{Balance, LockedAccount};
 use crate::{audit::AuditedTx, error::DbError, tx::Tx};
-
-/// An agent's money on one brand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Balance {
-    pub available: Decimal,
-    pub frozen: Decimal,
-}
-
-/// Proof that the account row is locked until the end of the transaction.
-#[derive(Debug)]
-pub struct LockedAccount {
-    agent: AgentGuid,
-    brand: BrandId,
-    currency: Currency,
-    balance: Balance,
-}
-
-impl LockedAccount {
-    #[must_use]
-    pub fn balance(&self) -> Balance {
-        self.balance
-    }
-}
-
-/// Locks the account; `None` where the agent never had money on the brand.
-///
-/// # Errors
-/// The statement failed or waited too long.
-pub async fn lock_account(
-    tx: &mut Tx,
-    agent: AgentGuid,
-    brand: BrandId,
-    currency: Currency,
-) -> Result<Option<LockedAccount>, DbError> {
-    let row = sqlx::query_as!(
-        Balance,
-        r#"
-        SELECT available, frozen FROM agent_account
-        WHERE agent_id = $1 AND brand_id = $2 AND currency = $3 FOR UPDATE
-        "#,
-        agent.0,
-        brand.0,
-        currency.as_str(),
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(row.map(|balance| LockedAccount {
-        agent,
-        brand,
-        currency,
-        balance,
-    }))
-}
-
-/// Opens an empty account where there is none, then locks it.
-///
-/// # Errors
-/// The statement failed.
-pub async fn open_account(
-    tx: &mut Tx,
-    agent: AgentGuid,
-    brand: BrandId,
-    currency: Currency,
-) -> Result<LockedAccount, DbError> {
-    sqlx::query!(
-        r#"INSERT INTO agent_account (agent_id, brand_id, currency) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"#,
-        agent.0,
-        brand.0,
-        currency.as_str(),
-    )
-    .execute(tx.conn())
-    .await?;
-    lock_account(tx, agent, brand, currency)
-        .await?
-        .ok_or_else(|| DbError::inconsistent("agent_account"))
-}
 
 /// The payout card that an order would use; number and holder are ciphertext.
 pub struct PayoutCard {
@@ -96,6 +20,21 @@ pub struct PayoutCard {
     pub card_number: String,
     pub card_last4: String,
     pub holder_name: String,
+}
+
+/// The terms that a statement read for one agent on one brand.
+macro_rules! terms {
+    ($row:expr, $scope:expr) => {
+        WithdrawTerms {
+            currency: $scope.brand().currency,
+            min_amount: $row.min_amount,
+            max_amount: $row.max_amount,
+            fee_rate: $row.fee_rate,
+            fee_fixed: $row.fee_fixed,
+            daily_count: $row.daily_count,
+            max_open: $row.max_open,
+        }
+    };
 }
 
 /// Everything that decides whether an order may be made.
@@ -174,15 +113,7 @@ pub async fn order_facts(
         _ => None,
     };
     Ok(OrderFacts {
-        terms: WithdrawTerms {
-            currency: scope.brand().currency,
-            min_amount: row.min_amount,
-            max_amount: row.max_amount,
-            fee_rate: row.fee_rate,
-            fee_fixed: row.fee_fixed,
-            daily_count: row.daily_count,
-            max_open: row.max_open,
-        },
+        terms: terms!(row, scope),
         open_orders: row.open_orders,
         orders_today: row.orders_today,
         card,
@@ -213,76 +144,6 @@ pub struct NewOrder<'a> {
     pub at: DateTime<Utc>,
 }
 
-/// A movement of money on a locked account.
-#[derive(Clone, Debug)]
-pub struct Movement<'a> {
-    /// `agent_ledger.kind`.
-    pub kind: &'static str,
-    pub amount: Decimal,
-    pub available_delta: Decimal,
-    pub frozen_delta: Decimal,
-    /// With `ref_id`, makes the movement happen once whatever is repeated.
-    pub ref_type: &'static str,
-    pub ref_id: &'a str,
-    pub at: DateTime<Utc>,
-}
-
-impl<'a> Movement<'a> {
-    /// Holds the amount of a new order.
-    #[must_use]
-    pub fn hold(amount: Decimal, order: &'a str, at: DateTime<Utc>) -> Self {
-        Self::of_order("withdraw_hold", -amount, -amount, amount, order, at)
-    }
-
-    /// What a move of an order does to its hold; `None` when it stays.
-    #[must_use]
-    pub fn of_effect(
-        effect: HoldEffect,
-        amount: Decimal,
-        order: &'a str,
-        at: DateTime<Utc>,
-    ) -> Option<Self> {
-        match effect {
-            HoldEffect::Keep => None,
-            HoldEffect::Release => Some(Self::of_order(
-                "withdraw_release",
-                amount,
-                amount,
-                -amount,
-                order,
-                at,
-            )),
-            HoldEffect::Settle => Some(Self::of_order(
-                "withdraw_paid",
-                -amount,
-                Decimal::ZERO,
-                -amount,
-                order,
-                at,
-            )),
-        }
-    }
-
-    fn of_order(
-        kind: &'static str,
-        amount: Decimal,
-        available_delta: Decimal,
-        frozen_delta: Decimal,
-        order: &'a str,
-        at: DateTime<Utc>,
-    ) -> Self {
-        Self {
-            kind,
-            amount,
-            available_delta,
-            frozen_delta,
-            ref_type: "withdraw",
-            ref_id: order,
-            at,
-        }
-    }
-}
-
 /// An order as its owner sees it.
 #[derive(Clone, Debug)]
 pub struct OrderRow {
@@ -300,75 +161,6 @@ pub struct OrderRow {
     pub created_at: DateTime<Utc>,
     pub reviewed_at: Option<DateTime<Utc>>,
     pub paid_at: Option<DateTime<Utc>>,
-}
-
-/// An order under a row lock, with what moving it on needs.
-#[derive(Clone, Debug)]
-pub struct LockedOrder {
-    pub guid: i64,
-    pub amount: Decimal,
-    pub status: WithdrawStatus,
-}
-
-/// Whose account an order draws on. Never changes, so it is read without a lock.
-#[derive(Clone, Copy, Debug)]
-pub struct OrderOwner {
-    pub agent: AgentGuid,
-    pub brand: BrandId,
-    pub currency: Currency,
-}
-
-/// # Errors
-/// The statement failed.
-pub async fn owner(tx: &mut Tx, number: &WithdrawNo) -> Result<Option<OrderOwner>, DbError> {
-    let row = sqlx::query!(
-        r#"SELECT agent_id, brand_id, currency::text AS "currency!" FROM agent_withdraw WHERE withdraw_no = $1"#,
-        number.as_str(),
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    row.map(|row| {
-        Ok(OrderOwner {
-            agent: AgentGuid(row.agent_id),
-            brand: BrandId(row.brand_id),
-            currency: row
-                .currency
-                .parse()
-                .map_err(|_| DbError::inconsistent("agent_withdraw.currency"))?,
-        })
-    })
-    .transpose()
-}
-
-/// Locks an order of a locked account.
-///
-/// # Errors
-/// The statement failed or waited too long.
-pub async fn lock_order(
-    tx: &mut Tx,
-    account: &LockedAccount,
-    number: &WithdrawNo,
-) -> Result<Option<LockedOrder>, DbError> {
-    let row = sqlx::query!(
-        r#"
-        SELECT guid, amount, status FROM agent_withdraw
-        WHERE withdraw_no = $1 AND agent_id = $2 AND brand_id = $3 FOR UPDATE
-        "#,
-        number.as_str(),
-        account.agent.0,
-        account.brand.0,
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    row.map(|row| {
-        Ok(LockedOrder {
-            guid: row.guid,
-            amount: row.amount,
-            status: WithdrawStatus::parse(&row.status)
-                .ok_or_else(|| DbError::inconsistent("agent_withdraw.status"))?,
-        })
-    })
-    .transpose()
 }
 
 impl AuditedTx<'_> {
@@ -409,82 +201,6 @@ impl AuditedTx<'_> {
         .fetch_one(self.tx().conn())
         .await?;
         Ok(guid)
-    }
-
-    /// Moves money on a locked account and writes the ledger entry of it, in one statement.
-    ///
-    /// # Errors
-    /// The statement failed, among others because the balance would become negative or the same
-    /// movement was made before.
-    pub async fn move_money(
-        &mut self,
-        account: &mut LockedAccount,
-        movement: &Movement<'_>,
-    ) -> Result<Balance, DbError> {
-        let balance = sqlx::query_as!(
-            Balance,
-            r#"
-            WITH moved AS (
-                UPDATE agent_account
-                SET available = available + $4, frozen = frozen + $5, version = version + 1
-                WHERE agent_id = $1 AND brand_id = $2 AND currency = $3
-                RETURNING available, frozen
-            )
-            INSERT INTO agent_ledger (agent_id, brand_id, currency, kind, amount, available_delta, frozen_delta,
-                                      available_after, frozen_after, ref_type, ref_id, created_at)
-            SELECT $1, $2, $3, $6, $7, $4, $5, available, frozen, $8, $9, $10 FROM moved
-            RETURNING available_after AS available, frozen_after AS frozen
-            "#,
-            account.agent.0,
-            account.brand.0,
-            account.currency.as_str(),
-            movement.available_delta,
-            movement.frozen_delta,
-            movement.kind,
-            movement.amount,
-            movement.ref_type,
-            movement.ref_id,
-            movement.at,
-        )
-        .fetch_one(self.tx().conn())
-        .await?;
-        account.balance = balance;
-        Ok(balance)
-    }
-
-    /// Writes the new state of a locked order.
-    ///
-    /// # Errors
-    /// The statement failed.
-    pub async fn set_status(
-        &mut self,
-        order: &LockedOrder,
-        to: WithdrawStatus,
-        actor: &str,
-        reason: Option<&str>,
-        at: DateTime<Utc>,
-    ) -> Result<(), DbError> {
-        let reviewed = matches!(to, WithdrawStatus::Approved | WithdrawStatus::Rejected);
-        sqlx::query!(
-            r#"
-            UPDATE agent_withdraw
-            SET status = $2,
-                reject_reason = CASE WHEN $2 = 'rejected' THEN $3 ELSE reject_reason END,
-                reviewed_by = CASE WHEN $4 THEN $5 ELSE reviewed_by END,
-                reviewed_at = CASE WHEN $4 THEN $6 ELSE reviewed_at END,
-                paid_at = CASE WHEN $2 = 'paid' THEN $6 ELSE paid_at END
-            WHERE guid = $1
-            "#,
-            order.guid,
-            to.as_str(),
-            reason,
-            reviewed,
-            actor,
-            at,
-        )
-        .execute(self.tx().conn())
-        .await?;
-        Ok(())
     }
 }
 
@@ -543,15 +259,7 @@ pub async fn form_facts(
             available: row.available,
             frozen: row.frozen,
         },
-        terms: WithdrawTerms {
-            currency: scope.brand().currency,
-            min_amount: row.min_amount,
-            max_amount: row.max_amount,
-            fee_rate: row.fee_rate,
-            fee_fixed: row.fee_fixed,
-            daily_count: row.daily_count,
-            max_open: row.max_open,
-        },
+        terms: terms!(row, scope),
         orders_today: row.orders_today,
         payout_password_set: row.payout_password_set,
         pending: row.pending,
@@ -679,23 +387,4 @@ pub async fn totals(
     .fetch_all(tx.conn())
     .await?;
     Ok(rows)
-}
-
-/// How many accounts differ from the sum of their ledger: always 0.
-///
-/// # Errors
-/// The statement failed.
-pub async fn ledger_mismatches(pool: &PgPool) -> Result<i64, DbError> {
-    let mismatches = sqlx::query_scalar!(
-        r#"
-        SELECT count(*) AS "count!" FROM agent_account a
-        LEFT JOIN (SELECT agent_id, brand_id, currency, sum(available_delta) AS available, sum(frozen_delta) AS frozen
-                   FROM agent_ledger GROUP BY agent_id, brand_id, currency) l
-            USING (agent_id, brand_id, currency)
-        WHERE a.available <> coalesce(l.available, 0) OR a.frozen <> coalesce(l.frozen, 0)
-        "#
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok(mismatches)
 }

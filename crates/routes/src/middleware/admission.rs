@@ -12,7 +12,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::Uri;
+use http::{Uri, header};
 use ipnet::IpNet;
 
 use super::{ClientAddr, EdgeSettings, Intake};
@@ -43,6 +43,13 @@ pub(super) async fn admit(
         return problem_response(Problem::new(
             Code::MalformedRequest,
             "the path and the query must not contain the character U+0000",
+        ));
+    }
+    // RFC 9112 section 3.2, on every path: a proxy before us may have read the other one.
+    if request.headers().get_all(header::HOST).iter().count() > 1 {
+        return problem_response(Problem::new(
+            Code::MalformedRequest,
+            "a request needs exactly one Host header",
         ));
     }
     let client = ClientAddr::of(

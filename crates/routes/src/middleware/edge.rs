@@ -85,8 +85,8 @@ struct Exchange {
     log: RequestLog,
     method: &'static str,
     route: Arc<str>,
-    /// An unknown path under this prefix of old frontends.
-    legacy_prefix: Option<&'static str>,
+    /// Under a prefix of old frontends: the template, or the prefix where the path is unknown.
+    legacy_path: Option<Arc<str>>,
     started: Instant,
     ended: bool,
 }
@@ -95,17 +95,16 @@ impl Exchange {
     fn begin(edge: Edge, request: &Request) -> Self {
         let route = request.extensions().get::<MatchedPath>();
         let path = request.uri().path();
-        let prefixes = edge.legacy_prefixes.iter().copied();
-        let legacy_prefix = match route {
-            Some(_) => None,
-            None => prefixes.into_iter().find(|prefix| path.starts_with(prefix)),
-        };
+        let mut prefixes = edge.legacy_prefixes.iter().copied();
+        let legacy_prefix = prefixes.find(|prefix| path.starts_with(prefix));
+        let legacy_path =
+            legacy_prefix.map(|prefix| route.map_or(prefix, MatchedPath::as_str).into());
         Self {
             id: RequestId::of(request.headers()),
             log: RequestLog::default(),
             method: method_label(request.method()),
             route: route.map_or(UNMATCHED, MatchedPath::as_str).into(),
-            legacy_prefix,
+            legacy_path,
             started: Instant::now(),
             ended: false,
             edge,
@@ -135,8 +134,9 @@ impl Exchange {
             .http_request_duration_seconds
             .with_label_values(&[&*self.route])
             .observe(elapsed.as_secs_f64());
-        let path = match self.legacy_prefix {
-            Some(prefix) => prefix,
+        let path = match &self.legacy_path {
+            Some(path) => path,
+            // An old path among the new ones.
             None if self.log.is_legacy() => &self.route,
             None => return,
         };

@@ -7,8 +7,9 @@
 //!    outermost so that nothing is answered without it.
 //! 2. [`panics`]: a panic costs its request a 500 and nothing more. Inside the edge, which
 //!    renders and logs that 500.
-//! 3. [`admission`]: refuses paths with NUL, finds out the client's address, and bounds the time
-//!    until the answer. Innermost, so that the deadline covers handlers and their own layers.
+//! 3. [`admission`]: refuses paths with NUL and requests with two hosts, finds out the client's
+//!    address, and bounds the time until the answer. Innermost, so that the deadline covers
+//!    handlers and their own layers.
 //!
 //! Layers of a part of the routes (brand resolution, sign-in, [`legacy::mark`]) lie inside.
 

@@ -31,7 +31,10 @@ pub async fn require_agent(
     next: Next,
 ) -> Result<Response, ApiError> {
     let token = bearer(request.headers())?.to_owned();
-    let principal = session::authenticate(&state.app, &token).await?;
+    let claimed = session::claim(&state.app, &token)?;
+    // Held until the answer: whatever one agent does, the others find a database connection.
+    let _turn = state.app.turns.enter(claimed.agent()).await;
+    let principal = session::authenticate(&state.app, &claimed).await?;
     let extensions = request.extensions();
     let log = extensions.get::<RequestLog>().cloned().unwrap_or_default();
     log.set_agent(principal.agent());

@@ -23,7 +23,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
-/// How long an answer of `/health` is good for.
+/// How long an answer is good for.
 const FRESH: Duration = Duration::from_secs(1);
 /// No check may take longer, or the health of a struggling service could not be asked.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -35,7 +35,8 @@ pub struct OpsState {
     jwks: Arc<Value>,
     heartbeat_stale: chrono::Duration,
     draining: Arc<AtomicBool>,
-    last: Arc<Mutex<Option<(Instant, HealthReport)>>>,
+    health: Arc<Fresh<HealthReport>>,
+    migrated: Arc<Fresh<bool>>,
 }
 
 /// What each dependency said.
@@ -55,7 +56,8 @@ impl OpsState {
             jwks: Arc::new(jwks),
             heartbeat_stale,
             draining: Arc::default(),
-            last: Arc::default(),
+            health: Arc::default(),
+            migrated: Arc::default(),
         }
     }
 
@@ -67,15 +69,7 @@ impl OpsState {
     /// The state of what the API depends on, at most a second old. Callers at once share one
     /// check.
     pub async fn health(&self) -> HealthReport {
-        let mut last = self.last.lock().await;
-        if let Some((at, report)) = last.as_ref()
-            && at.elapsed() < FRESH
-        {
-            return report.clone();
-        }
-        let report = self.check().await;
-        *last = Some((Instant::now(), report.clone()));
-        report
+        self.health.get(|| self.check()).await
     }
 
     async fn check(&self) -> HealthReport {
@@ -110,8 +104,38 @@ impl OpsState {
     }
 
     async fn ready(&self) -> bool {
-        let migrated = tokio::time::timeout(CHECK_TIMEOUT, migrate::is_current(&self.core.db));
-        !self.draining.load(Ordering::Relaxed) && matches!(migrated.await, Ok(Ok(true)))
+        !self.draining.load(Ordering::Relaxed) && self.migrated.get(|| self.migrated_now()).await
+    }
+
+    async fn migrated_now(&self) -> bool {
+        let current = migrate::is_current(&self.core.db);
+        matches!(
+            tokio::time::timeout(CHECK_TIMEOUT, current).await,
+            Ok(Ok(true))
+        )
+    }
+}
+
+/// An answer that is good for [`FRESH`]: anybody may ask for it, however often.
+struct Fresh<T>(Mutex<Option<(Instant, T)>>);
+
+impl<T> Default for Fresh<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T: Clone> Fresh<T> {
+    async fn get<Fut: Future<Output = T>>(&self, make: impl FnOnce() -> Fut) -> T {
+        let mut kept = self.0.lock().await;
+        if let Some((at, value)) = kept.as_ref()
+            && at.elapsed() < FRESH
+        {
+            return value.clone();
+        }
+        let value = make().await;
+        *kept = Some((Instant::now(), value.clone()));
+        value
     }
 }
 
@@ -138,7 +162,7 @@ pub async fn live() -> StatusCode {
 /// The database is reachable and migrated, and the process is not stopping.
 #[utoipa::path(get, path = "/health/ready", tag = "ops", responses(
     (status = 204, description = "Send requests"),
-    (status = 503, description = "Send none", content_type = "text/plain"),
+    (status = 503, description = "Send none", body = crate::error::ProblemDocument),
 ))]
 pub async fn ready(State(ops): State<OpsState>) -> StatusCode {
     if ops.ready().await {

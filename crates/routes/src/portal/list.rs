@@ -5,7 +5,10 @@ use agent_domain::{
     page::{DayRange, Page, PageRequest},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, Unexpected},
+};
 use utoipa::{IntoParams, ToSchema};
 
 /// One page of a list.
@@ -65,8 +68,10 @@ impl PageQuery {
 #[into_params(parameter_in = Query)]
 pub struct RangeQuery {
     /// First day, `YYYY-MM-DD`.
+    #[serde(default, deserialize_with = "day")]
     pub date_from: Option<NaiveDate>,
     /// Last day, `YYYY-MM-DD`.
+    #[serde(default, deserialize_with = "day")]
     pub date_to: Option<NaiveDate>,
 }
 
@@ -74,4 +79,18 @@ impl RangeQuery {
     pub(crate) fn range(self, scope: &BrandScope, now: DateTime<Utc>) -> Result<DayRange, Problem> {
         DayRange::new(self.date_from, self.date_to, scope.brand().day_of(now))
     }
+}
+
+/// Exactly `YYYY-MM-DD`. Parsers of dates also read signs, spaces and years that no table holds.
+fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let fits = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    let well_formed = text.len() == 10 && text.bytes().enumerate().all(fits);
+    let day = text.parse().ok().filter(|_| well_formed);
+    let wanted = &"a date YYYY-MM-DD";
+    day.map(Some)
+        .ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), wanted))
 }

@@ -19,7 +19,10 @@ use garde::Validate;
 use http::StatusCode;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::schema::{Object, ObjectBuilder, Type},
+};
 
 use super::list::{ListView, PageQuery, RangeQuery};
 use crate::{
@@ -114,6 +117,7 @@ pub struct OrderView {
     currency: String,
     bank_name: String,
     card_last4: String,
+    #[schema(schema_with = status_schema)]
     status: String,
     reject_reason: Option<String>,
     remark: Option<String>,
@@ -139,34 +143,15 @@ type StatusSummary = BTreeMap<String, StatusTotalView>;
 #[into_params(parameter_in = Query)]
 pub struct StatusQuery {
     /// Only orders in this state.
-    #[param(inline)]
-    status: Option<StatusFilter>,
+    #[param(inline, schema_with = status_schema)]
+    status: Option<WithdrawStatus>,
 }
 
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StatusFilter {
-    Pending,
-    Reviewing,
-    Approved,
-    Paying,
-    Paid,
-    Rejected,
-    Cancelled,
-}
-
-impl From<StatusFilter> for WithdrawStatus {
-    fn from(filter: StatusFilter) -> Self {
-        match filter {
-            StatusFilter::Pending => Self::Pending,
-            StatusFilter::Reviewing => Self::Reviewing,
-            StatusFilter::Approved => Self::Approved,
-            StatusFilter::Paying => Self::Paying,
-            StatusFilter::Paid => Self::Paid,
-            StatusFilter::Rejected => Self::Rejected,
-            StatusFilter::Cancelled => Self::Cancelled,
-        }
-    }
+fn status_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(WithdrawStatus::ALL.map(WithdrawStatus::as_str)))
+        .build()
 }
 
 /// What the withdrawal form needs.
@@ -261,8 +246,15 @@ pub async fn list(
     QueryParams(filter): QueryParams<StatusQuery>,
 ) -> Result<Json<ListView<OrderView, StatusSummary>>, ApiError> {
     let range = range.range(&scope, app.core.clock.now())?;
-    let status = filter.status.map(WithdrawStatus::from);
-    let found = withdraw::list(&app, &principal, &scope, range, status, page.request()?).await?;
+    let found = withdraw::list(
+        &app,
+        &principal,
+        &scope,
+        range,
+        filter.status,
+        page.request()?,
+    )
+    .await?;
     Ok(Json(ListView::new(found, OrderView::from, summary)))
 }
 

@@ -3,10 +3,11 @@
 use agent_crypto::random;
 use agent_domain::{
     AgentGuid, BrandScope, Code, DomainEvent, EventBody, Money, Problem, event::AccountAdjusted,
+    money::is_storable,
 };
 use agent_persistence::{
     AuditEntry, outbox,
-    portal::withdraw::{self as store, Balance, Movement},
+    portal::account::{self as store, Balance, Movement},
 };
 use rust_decimal::Decimal;
 use serde_json::json;
@@ -31,6 +32,7 @@ pub struct Adjustment {
 /// Books an adjustment: account, ledger, audit row and event in one transaction.
 ///
 /// # Errors
+/// `validation_failed` for zero, more than four decimals, or a balance that cannot be stored;
 /// `conflict` when the reference was booked before, `insufficient_balance` when a debit exceeds
 /// the available balance, `not_found` for an unknown agent, `unavailable`.
 pub async fn adjust(core: &Core, adjustment: &Adjustment) -> Result<Balance, Problem> {
@@ -56,13 +58,7 @@ async fn attempt(core: &Core, adjustment: &Adjustment) -> Result<Balance, Stoppe
             error.into()
         }
     })?;
-    if account.balance().available + amount < Decimal::ZERO {
-        return Err(Problem::new(
-            Code::InsufficientBalance,
-            "the available balance is too low",
-        )
-        .into());
-    }
+    check_amount(*amount, account.balance())?;
     let actor = format!("operator:{operator}");
     let entry = AuditEntry {
         operator_id: &actor,
@@ -113,4 +109,18 @@ async fn attempt(core: &Core, adjustment: &Adjustment) -> Result<Balance, Stoppe
     outbox::append(&mut tx, &event).await?;
     core.commit(tx).await?;
     Ok(balance)
+}
+
+/// The ledger adds up only if nothing is rounded on its way into the columns.
+fn check_amount(amount: Decimal, balance: Balance) -> Result<(), Problem> {
+    let unfit = amount.is_zero() || !is_storable(amount);
+    if unfit || !is_storable(balance.available + balance.frozen + amount) {
+        let rule = "must not be 0, have more than 4 decimals, or lead to more than can be stored";
+        return Err(Problem::field("amount", rule));
+    }
+    if balance.available + amount < Decimal::ZERO {
+        let detail = "the available balance is too low";
+        return Err(Problem::new(Code::InsufficientBalance, detail));
+    }
+    Ok(())
 }

@@ -76,13 +76,16 @@ pub async fn verify_login(
     password: &str,
     source: &Source,
 ) -> Result<VerifiedLogin, Problem> {
-    let username = normalise_username(username);
+    let sent = username.trim();
+    let username = normalise_username(sent);
     let counted = login_limits(app, &username, source);
+    // Looked at within the turn: an attempt that is being evaluated must not make this one seem
+    // one too many.
+    let turn = app.limiter.turn(&username).await;
     app.limiter
         .peek(&counted, WithoutRedis::CountLocally)
         .await?;
-    let turn = app.limiter.turn(&username).await;
-    let account = store::credentials_by_username(app.core.db.pool(), &username).await?;
+    let account = store::credentials_by_username(app.core.db.pool(), sent).await?;
     let account = account.filter(|account| account.status != AgentStatus::Deleted);
     let stored = account
         .as_ref()
@@ -286,13 +289,13 @@ pub async fn refresh(
     scope: &BrandScope,
     source: &Source,
 ) -> Result<SessionTokens, Problem> {
-    let account = store::credentials_by_guid(app.core.db.pool(), presented.agent).await?;
-    let account = account
-        .filter(|account| account.status == AgentStatus::Active)
-        .ok_or_else(refresh_refused)?;
     let refresh = random::token_32();
     let now = app.core.clock.now();
     let mut tx = app.core.db.begin().await?;
+    let account = store::lock_account(&mut tx, presented.agent).await?;
+    let account = account
+        .filter(|account| account.status == AgentStatus::Active)
+        .ok_or_else(refresh_refused)?;
     let old = store::lock_token(&mut tx, &presented.hash)
         .await?
         .ok_or_else(refresh_refused)?;
@@ -342,7 +345,7 @@ async fn end_stolen_family(
 ) -> Result<Problem, Problem> {
     let reused = old.used_at.is_some() && old.revoked_at.is_none();
     if reused && problem.code == Code::Unauthenticated {
-        store::revoke_family(app.core.db.pool(), old.family, now).await?;
+        end_family(app, old.agent, old.family, now).await?;
         tracing::warn!(agent = %old.agent, "refresh token used twice: session ended");
     }
     Ok(problem)
@@ -354,7 +357,18 @@ async fn end_stolen_family(
 /// `unavailable` when the database does not answer.
 pub async fn logout(app: &App, principal: &Principal) -> Result<(), Problem> {
     let now = app.core.clock.now();
-    Ok(store::revoke_family(app.core.db.pool(), principal.family(), now).await?)
+    end_family(app, principal.agent(), principal.family(), now).await
+}
+
+async fn end_family(
+    app: &App,
+    agent: AgentGuid,
+    family: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
+    let mut tx = app.core.db.begin().await?;
+    store::revoke_family(&mut tx, agent, family, now).await?;
+    Ok(app.core.commit(tx).await?)
 }
 
 /// Changes the password and ends every session of the agent, the current one included.
@@ -376,10 +390,12 @@ pub async fn change_password(
         .ok_or_else(Problem::unauthenticated)?;
     let username = normalise_username(&account.username);
     let counted = login_limits(app, &username, source);
+    // Looked at within the turn: an attempt that is being evaluated must not make this one seem
+    // one too many.
+    let turn = app.limiter.turn(&username).await;
     app.limiter
         .peek(&counted, WithoutRedis::CountLocally)
         .await?;
-    let turn = app.limiter.turn(&username).await;
     let check = check_password(app, Some(&account.password_hash), old_password, &counted).await?;
     drop(turn);
     if !check.matches {

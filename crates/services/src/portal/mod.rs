@@ -3,6 +3,7 @@
 pub mod account;
 pub mod auth;
 pub mod bank;
+pub(crate) mod masking;
 pub mod profile;
 pub mod withdraw;
 pub mod withdraw_transition;

@@ -7,7 +7,7 @@ use agent_domain::{
 };
 use agent_persistence::portal::profile::{self as store, ProfileRow};
 
-use crate::{app::App, session::Principal};
+use crate::{app::App, portal::masking::masked, session::Principal};
 
 /// The profile as the agent may see it.
 pub struct Profile {
@@ -22,33 +22,16 @@ pub async fn profile(app: &App, principal: &Principal) -> Result<Profile, Proble
     let row = store::profile(app.core.db.pool(), principal.agent())
         .await?
         .ok_or_else(Problem::unauthenticated)?;
-    let phone_masked = masked(app, PiiColumn::Phone, row.phone_num.as_deref(), mask_phone);
-    let email_masked = masked(app, PiiColumn::Email, row.email.as_deref(), mask_email);
+    let masked = |column, stored: &Option<String>, mask| {
+        stored
+            .as_deref()
+            .map(|stored| masked(app, column, stored, mask))
+    };
+    let phone_masked = masked(PiiColumn::Phone, &row.phone_num, mask_phone);
+    let email_masked = masked(PiiColumn::Email, &row.email, mask_email);
     Ok(Profile {
         row,
         phone_masked,
         email_masked,
     })
-}
-
-/// A value that cannot be read is shown as unreadable: one bad field does not take the page away.
-fn masked(
-    app: &App,
-    column: PiiColumn,
-    stored: Option<&str>,
-    mask: fn(&str) -> String,
-) -> Option<String> {
-    let stored = stored?;
-    match app.pii.decrypt(column, stored) {
-        Ok(plain) => Some(mask(&plain)),
-        Err(error) => {
-            app.core
-                .metrics
-                .tolerated_errors_total
-                .with_label_values(&["pii_unreadable"])
-                .inc();
-            tracing::warn!(%error, ?column, "a PII column cannot be read");
-            Some("***".to_owned())
-        }
-    }
 }

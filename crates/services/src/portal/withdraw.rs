@@ -15,10 +15,10 @@ use agent_persistence::{
     idempotency::{self, IdempotencyRef, StoredAnswer},
     outbox,
     portal::{
+        account::{self, Movement},
         bank::{self, CardRow},
         withdraw::{
-            self as store, FormFacts, Movement, NewOrder, OrderFacts, OrderFilter, OrderRow,
-            StatusTotal,
+            self as store, FormFacts, NewOrder, OrderFacts, OrderFilter, OrderRow, StatusTotal,
         },
     },
 };
@@ -77,20 +77,21 @@ pub struct Asking<'a> {
 /// `unavailable` when the database does not answer.
 pub async fn form(app: &App, principal: &Principal, scope: &BrandScope) -> Result<Form, Problem> {
     let pool = app.core.db.pool();
-    let day = today(app, scope);
+    let day = day_around(scope, app.core.clock.now());
     let max_open = app.policy.max_open_withdrawals;
     let facts = store::form_facts(pool, scope, principal.agent(), day, max_open).await?;
     let cards = bank::cards(pool, principal.agent()).await?;
     Ok(Form { facts, cards })
 }
 
-fn today(app: &App, scope: &BrandScope) -> (DateTime<Utc>, DateTime<Utc>) {
-    let day = scope.brand().day_of(app.core.clock.now());
-    DayRange {
+/// First and last instant of the brand's calendar day around an instant.
+fn day_around(scope: &BrandScope, now: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
+    let day = scope.brand().day_of(now);
+    let range = DayRange {
         first: day,
         last: day,
-    }
-    .instants(scope.brand().timezone)
+    };
+    range.instants(scope.brand().timezone)
 }
 
 /// Makes an order and holds its amount: account, ledger, order, audit row and event in one
@@ -123,19 +124,16 @@ async fn add_counted(
     request: &AddRequest,
 ) -> Result<CreatedOrder, Problem> {
     let amount = read_amount(&request.amount, asking.scope.brand().currency)?;
+    let agent = asking.principal.agent();
+    // Before any look at the key: a stored answer must not tell whether a guess was right.
+    check_payout_password(app, agent, request.payout_password.as_deref()).await?;
     let hash = request_hash(app, asking.scope, request);
-    let key = idempotency_ref(asking.principal.agent(), request, &hash);
+    let key = idempotency_ref(agent, request, &hash);
     if let Some(key) = key
         && let Some(stored) = idempotency::find(app.core.db.pool(), key).await?
     {
         return replay(stored);
     }
-    check_payout_password(
-        app,
-        asking.principal.agent(),
-        request.payout_password.as_deref(),
-    )
-    .await?;
     retrying(|| make_order(app, asking, request, amount, key)).await
 }
 
@@ -144,16 +142,10 @@ fn read_amount(text: &str, currency: Currency) -> Result<Decimal, Problem> {
         .map_err(|error| Problem::field("amount", error.to_string()))
 }
 
-/// Covers every member that the request may differ in, and the brand. Keyed, because a payout
-/// password is short enough to be found by trying.
+/// Covers every member that the request may differ in, and the brand. Not the payout password,
+/// which proves who asks and is checked each time.
 fn request_hash(app: &App, scope: &BrandScope, request: &AddRequest) -> [u8; 32] {
-    let members = json!([
-        scope.id(),
-        request.amount,
-        request.card,
-        request.payout_password,
-        request.remark
-    ]);
+    let members = json!([scope.id(), request.amount, request.card, request.remark]);
     app.keys.request_hash(members.to_string().as_bytes())
 }
 
@@ -232,7 +224,7 @@ async fn make_order(
         tx.rollback().await?;
         return answer_of_first(app, key).await;
     }
-    let order = book(app, &mut tx, asking, request, amount, now).await?;
+    let order = book(app, &mut tx, asking, request, amount).await?;
     if let Some(key) = key {
         let body = serde_json::to_value(&order).map_err(Problem::internal)?;
         idempotency::complete(&mut tx, key, 201, &body).await?;
@@ -254,7 +246,6 @@ async fn book(
     asking: Asking<'_>,
     request: &AddRequest,
     amount: Decimal,
-    now: DateTime<Utc>,
 ) -> Result<CreatedOrder, Stopped> {
     let Asking {
         principal,
@@ -263,10 +254,12 @@ async fn book(
     } = asking;
     let agent = principal.agent();
     let currency = scope.brand().currency;
-    let account = store::lock_account(tx, agent, scope.id(), currency).await?;
+    let account = account::lock_account(tx, agent, scope.id(), currency).await?;
+    // Read after the wait for the lock: the order counts for the day it is made on.
+    let now = app.core.clock.now();
     let max_open = app.policy.max_open_withdrawals;
-    let facts =
-        store::order_facts(tx, scope, agent, request.card, today(app, scope), max_open).await?;
+    let day = day_around(scope, now);
+    let facts = store::order_facts(tx, scope, agent, request.card, day, max_open).await?;
     let (quote, card) = judge(facts, amount)?;
     let mut account = account
         .filter(|account| account.balance().available >= amount)

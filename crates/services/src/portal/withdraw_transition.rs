@@ -8,7 +8,10 @@ use agent_domain::{
 };
 use agent_persistence::{
     AuditEntry, outbox,
-    portal::withdraw::{self as store, LockedOrder, Movement, OrderOwner},
+    portal::{
+        account::{self, Movement},
+        withdraw_transition::{self as store, LockedOrder, OrderOwner},
+    },
 };
 use serde_json::json;
 
@@ -49,6 +52,12 @@ impl Actor {
         }
     }
 
+    /// Only the owner cancels, and does nothing else.
+    fn may_move_to(&self, to: WithdrawStatus) -> bool {
+        let owner = matches!(self, Self::Owner { .. });
+        owner == (to == WithdrawStatus::Cancelled)
+    }
+
     fn action(&self) -> &'static str {
         match self {
             Self::Owner { .. } => "AGENT_WITHDRAW_CANCEL",
@@ -70,8 +79,8 @@ pub struct Transition {
 /// Checks the state machine and writes order, ledger, audit row and event in one transaction.
 ///
 /// # Errors
-/// `not_found`; `conflict` when the order cannot go there from where it is, and then nothing has
-/// changed; `unavailable`.
+/// `not_found`; `conflict` when the order cannot go there from where it is, or not by this actor,
+/// and then nothing has changed; `unavailable`.
 pub async fn transition(core: &Core, transition: &Transition) -> Result<(), Problem> {
     retrying(|| attempt(core, transition)).await
 }
@@ -84,7 +93,7 @@ async fn attempt(core: &Core, transition: &Transition) -> Result<(), Stopped> {
         .filter(|owner| transition.actor.may_see(*owner))
         .ok_or_else(Problem::not_found)?;
     // The account first, then the order: every transaction that moves money locks in this order.
-    let account = store::lock_account(&mut tx, owner.agent, owner.brand, owner.currency).await?;
+    let account = account::lock_account(&mut tx, owner.agent, owner.brand, owner.currency).await?;
     let mut account = account.ok_or_else(Problem::not_found)?;
     let order = store::lock_order(&mut tx, &account, &transition.number).await?;
     let order = order.ok_or_else(Problem::not_found)?;
@@ -131,7 +140,9 @@ async fn attempt(core: &Core, transition: &Transition) -> Result<(), Stopped> {
 }
 
 fn allowed(order: &LockedOrder, transition: &Transition) -> Result<HoldEffect, Problem> {
-    order.status.move_to(transition.to).ok_or_else(|| {
+    let by_this_actor = transition.actor.may_move_to(transition.to);
+    let effect = order.status.move_to(transition.to);
+    effect.filter(|_| by_this_actor).ok_or_else(|| {
         let detail = format!(
             "a {} withdrawal cannot become {}",
             order.status.as_str(),

@@ -1,63 +1,15 @@
 //! Signs of life (P-094, Q-18): in Redis for other processes, to the service manager for
 //! restarts. Both stop when the publishing loop hangs, not only when the process dies.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use agent_kv::HeartbeatBody;
 use agent_services::Core;
 use agent_telemetry::sd;
 use chrono::{DateTime, Utc};
 
+use super::LoopSign;
 use crate::supervisor::{Job, Next};
-
-/// When the publishing loop last came round. Shared between the loop and whoever watches it.
-#[derive(Clone, Debug)]
-pub struct LoopSign {
-    core: CoreClock,
-    /// Microseconds since 1970.
-    at: Arc<AtomicI64>,
-    shards: Arc<AtomicU32>,
-}
-
-type CoreClock = agent_services::Clock;
-
-impl LoopSign {
-    #[must_use]
-    pub fn new(core: &Core) -> Self {
-        let at = core.clock.now().timestamp_micros();
-        Self {
-            core: core.clock.clone(),
-            at: Arc::new(at.into()),
-            shards: Arc::default(),
-        }
-    }
-
-    /// The loop has finished a step.
-    pub fn came_round(&self, shards: usize) {
-        self.at
-            .store(self.core.now().timestamp_micros(), Ordering::Relaxed);
-        self.shards
-            .store(u32::try_from(shards).unwrap_or(u32::MAX), Ordering::Relaxed);
-    }
-
-    #[must_use]
-    pub fn last(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.at.load(Ordering::Relaxed)).unwrap_or_default()
-    }
-
-    /// Whether the loop has come round within `stale`.
-    #[must_use]
-    pub fn is_fresh(&self, stale: Duration) -> bool {
-        let age = self.core.now() - self.last();
-        age.to_std().is_ok_and(|age| age < stale) || age < chrono::Duration::zero()
-    }
-}
 
 /// Passes the loop's sign on.
 pub struct Heartbeat {
@@ -67,7 +19,6 @@ pub struct Heartbeat {
     pub started_at: DateTime<Utc>,
     pub publishing: bool,
     pub interval: Duration,
-    pub stale: Duration,
 }
 
 impl Job for Heartbeat {
@@ -80,11 +31,9 @@ impl Job for Heartbeat {
             // Nothing can hang when nothing is to be done.
             self.sign.came_round(0);
         }
-        if !self.sign.is_fresh(self.stale) {
-            anyhow::bail!(
-                "the publishing loop has not come round for {:?}",
-                self.stale
-            );
+        let stale = self.sign.stale();
+        if !self.sign.is_fresh() {
+            anyhow::bail!("the publishing loop has not come round for {stale:?}");
         }
         sd::watchdog(&self.core.metrics);
         let body = HeartbeatBody {
@@ -92,10 +41,10 @@ impl Job for Heartbeat {
             at: self.sign.last(),
             started_at: self.started_at,
             outbox_poller: self.publishing,
-            leases_held: self.sign.shards.load(Ordering::Relaxed),
+            leases_held: self.sign.shards(),
             published: self.core.metrics.outbox_published_total.get(),
         };
-        self.core.kv.beat(&body, self.stale).await?;
+        self.core.kv.beat(&body, stale).await?;
         Ok(Next::AfterPause)
     }
 

@@ -2,8 +2,12 @@
 
 mod heartbeat;
 mod publish;
+mod sign;
+mod sweep;
 mod upkeep;
 
-pub use heartbeat::{Heartbeat, LoopSign};
-pub use publish::Publish;
-pub use upkeep::{Upkeep, UpkeepSettings};
+pub use heartbeat::Heartbeat;
+pub use publish::{Publish, listen};
+pub use sign::LoopSign;
+pub use sweep::Sweep;
+pub use upkeep::Upkeep;

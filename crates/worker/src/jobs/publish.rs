@@ -5,52 +5,50 @@ use std::{sync::Arc, time::Duration};
 use agent_kv::{Channel, Kv, Signal};
 use agent_services::outbox_relay::{Relay, Step};
 use agent_telemetry::Metrics;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::LoopSign;
 use crate::supervisor::{Job, Next};
 
 /// The relay, woken by signals and, as the safety net, by its poll.
 pub struct Publish {
-    relay: Relay,
-    poll: Duration,
-    sign: LoopSign,
-    signals: mpsc::Receiver<Signal>,
-    metrics: Arc<Metrics>,
+    pub relay: Relay,
+    pub poll: Duration,
+    pub sign: LoopSign,
+    /// From [`listen`].
+    pub wake: Arc<Notify>,
+    pub metrics: Arc<Metrics>,
+}
+
+/// Turns wake signals into notices, for ever. A signal says only "look", so one that waits is as
+/// good as many: those that come in while the relay works are not answered one by one.
+pub async fn listen(kv: Kv, wake: Arc<Notify>) {
+    let (sender, mut signals) = mpsc::channel(16);
+    let channels = [Channel::OutboxWake];
+    let noticing = async {
+        while let Some(signal) = signals.recv().await {
+            // What was sent before `Connected` is lost, so that is a reason to look, too.
+            if signal != Signal::Disconnected {
+                wake.notify_one();
+            }
+        }
+    };
+    tokio::join!(kv.subscribe(&channels, sender), noticing);
 }
 
 impl Publish {
-    /// `signals` come from [`listen`].
-    #[must_use]
-    pub fn new(
-        relay: Relay,
-        poll: Duration,
-        sign: LoopSign,
-        signals: mpsc::Receiver<Signal>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self {
-            relay,
-            poll,
-            sign,
-            signals,
-            metrics,
+    /// Waits, and shows meanwhile that the loop does not hang: it may wait for longer than a sign
+    /// is good.
+    async fn coming_round<T>(&self, waiting: impl Future<Output = T>) -> T {
+        let mut rounds = tokio::time::interval(self.sign.stale() / 3);
+        rounds.reset();
+        tokio::pin!(waiting);
+        loop {
+            tokio::select! {
+                outcome = &mut waiting => return outcome,
+                _ = rounds.tick() => self.sign.came_round(self.relay.shards_held()),
+            }
         }
-    }
-
-    /// Subscribes to the wake signal; the future ends when the receiver is gone.
-    pub fn listen(kv: Kv) -> (impl Future<Output = ()> + Send, mpsc::Receiver<Signal>) {
-        // Signals say only "look": one waiting is as good as many.
-        let (sender, receiver) = mpsc::channel(16);
-        let listening = async move { kv.subscribe(&[Channel::OutboxWake], sender).await };
-        (listening, receiver)
-    }
-
-    fn count_wake(&self, source: &str) {
-        self.metrics
-            .outbox_wake_signals_total
-            .with_label_values(&[source])
-            .inc();
     }
 }
 
@@ -70,18 +68,21 @@ impl Job for Publish {
     }
 
     async fn pause(&mut self) {
-        let poll = tokio::time::sleep(self.poll);
-        tokio::pin!(poll);
-        loop {
+        let waiting = async {
             tokio::select! {
-                () = &mut poll => return self.count_wake("poll"),
-                signal = self.signals.recv() => match signal {
-                    Some(Signal::Disconnected) => {}
-                    Some(Signal::Connected | Signal::Message { .. }) => return self.count_wake("signal"),
-                    None => return poll.await,
-                },
+                () = tokio::time::sleep(self.poll) => "poll",
+                () = self.wake.notified() => "signal",
             }
-        }
+        };
+        let source = self.coming_round(waiting).await;
+        self.metrics
+            .outbox_wake_signals_total
+            .with_label_values(&[source])
+            .inc();
+    }
+
+    async fn rest(&mut self, pause: Duration) {
+        self.coming_round(tokio::time::sleep(pause)).await;
     }
 
     async fn stop(&mut self) -> anyhow::Result<()> {

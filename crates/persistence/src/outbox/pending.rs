@@ -1,0 +1,156 @@
+//! The set of unpublished events.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::error::DbError;
+
+/// Where a pending event stands in the bookkeeping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PendingId {
+    pub shard: i16,
+    pub id: i64,
+}
+
+/// An event that waits to be published.
+#[derive(Clone, Debug)]
+pub struct PendingEvent {
+    pub place: PendingId,
+    /// Identifies the aggregate within its shard.
+    pub aggregate_hash: i64,
+    pub attempts: i16,
+    pub event_id: Uuid,
+    pub event_type: String,
+    pub aggregate_type: String,
+    pub aggregate_id: String,
+    pub brand_id: i64,
+    pub schema_version: i16,
+    pub occurred_at: DateTime<Utc>,
+    /// JSON as the database writes it; not read on the way, so that a payload that nothing can
+    /// read is the fault of its own row only.
+    pub payload: String,
+}
+
+/// The oldest publishable events of some shards above the id `after`, in order within each
+/// shard. Skipped are parked rows, rows whose retry is not due, and later rows of an aggregate that
+/// waits for a retry.
+///
+/// # Errors
+/// The statement failed.
+pub async fn read_batch(
+    pool: &PgPool,
+    shards: &[i16],
+    after: i64,
+    limit: i64,
+) -> Result<Vec<PendingEvent>, DbError> {
+    // The limit cuts the ordered ids, never the join: of a join, whose rows come in any order, it
+    // could take a later event of an aggregate without the earlier one.
+    let rows = sqlx::query!(
+        r#"
+        WITH picked AS MATERIALIZED (
+            SELECT p.shard, p.id, p.occurred_at, p.aggregate_hash, p.attempts
+            FROM unnest($1::smallint[]) WITH ORDINALITY AS wanted (shard, turn)
+            CROSS JOIN LATERAL (
+                SELECT * FROM agent_outbox_pending p
+                WHERE p.shard = wanted.shard AND p.id > $2 AND p.parked_at IS NULL
+                  AND (p.next_attempt_at IS NULL OR p.next_attempt_at <= now())
+                  AND NOT EXISTS (
+                      SELECT FROM agent_outbox_pending earlier
+                      WHERE earlier.shard = p.shard AND earlier.aggregate_hash = p.aggregate_hash
+                        AND earlier.id < p.id AND earlier.attempts > 0 AND earlier.parked_at IS NULL
+                        AND (earlier.next_attempt_at > now() OR earlier.id <= $2))
+                ORDER BY p.id LIMIT $3
+            ) p
+            ORDER BY wanted.turn, p.id LIMIT $3
+        )
+        SELECT p.shard AS "shard!", p.id AS "id!", p.aggregate_hash AS "aggregate_hash!", p.attempts AS "attempts!",
+               o.event_id, o.event_type, o.aggregate_type, o.aggregate_id, o.brand_id, o.schema_version,
+               o.occurred_at, o.payload::text AS "payload!"
+        FROM picked p
+        JOIN agent_outbox o ON o.occurred_at = p.occurred_at AND o.id = p.id
+        "#,
+        shards,
+        after,
+        limit,
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut events: Vec<PendingEvent> = rows
+        .into_iter()
+        .map(|row| PendingEvent {
+            place: PendingId {
+                shard: row.shard,
+                id: row.id,
+            },
+            aggregate_hash: row.aggregate_hash,
+            attempts: row.attempts,
+            event_id: row.event_id,
+            event_type: row.event_type,
+            aggregate_type: row.aggregate_type,
+            aggregate_id: row.aggregate_id,
+            brand_id: row.brand_id,
+            schema_version: row.schema_version,
+            occurred_at: row.occurred_at,
+            payload: row.payload,
+        })
+        .collect();
+    // Only the order within a shard matters.
+    events.sort_unstable_by_key(|event| (event.place.shard, event.place.id));
+    Ok(events)
+}
+
+/// Takes published events out of the unpublished set.
+///
+/// # Errors
+/// The statement failed; the events will be published once more with the same `event_id`.
+pub async fn mark_published(pool: &PgPool, published: &[PendingId]) -> Result<(), DbError> {
+    let (shards, ids) = columns(published);
+    sqlx::query!(
+        r#"
+        DELETE FROM agent_outbox_pending p USING unnest($1::smallint[], $2::bigint[]) AS done (shard, id)
+        WHERE p.shard = done.shard AND p.id = done.id
+        "#,
+        &shards,
+        &ids,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+fn columns(places: &[PendingId]) -> (Vec<i16>, Vec<i64>) {
+    places.iter().map(|place| (place.shard, place.id)).unzip()
+}
+
+/// Notes that an event was refused: it is tried again after `retry_after`, or parked when
+/// `park` says so. Tells whether the row was still pending.
+///
+/// # Errors
+/// The statement failed.
+pub async fn mark_refused(
+    pool: &PgPool,
+    place: PendingId,
+    reason: &str,
+    retry_after: Duration,
+    park: bool,
+) -> Result<bool, DbError> {
+    let marked = sqlx::query!(
+        r#"
+        UPDATE agent_outbox_pending
+        SET attempts = attempts + 1, last_error = $3, next_attempt_at = now() + make_interval(secs => $4),
+            parked_at = CASE WHEN $5 THEN now() END
+        WHERE shard = $1 AND id = $2 AND parked_at IS NULL
+        "#,
+        place.shard,
+        place.id,
+        reason,
+        retry_after.as_secs_f64(),
+        park,
+    )
+    .execute(pool)
+    .await?;
+    Ok(marked.rows_affected() == 1)
+}
