@@ -237,9 +237,9 @@ pub async fn agent_of_token(
     Ok(agent.map(AgentGuid))
 }
 
-/// The account behind a refresh, under the lock that whoever ends its sessions takes too. Rows that
-/// refer to the account do not wait for it. It comes before the lock on a token, as everywhere: the new token's reference to
-/// the account would ask for it last, which is a deadlock with a password change.
+/// The account behind a refresh, under the lock that whoever ends its sessions takes too: no token
+/// is made beside them. Rows that refer to the account do not wait for it. It comes before the lock
+/// on a token, as everywhere; the other order is a deadlock with a password change.
 ///
 /// # Errors
 /// The statement failed.

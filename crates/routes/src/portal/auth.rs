@@ -23,8 +23,8 @@ pub struct LoginBody {
     #[garde(length(chars, min = 1, max = 64))]
     #[schema(min_length = 1, max_length = 64, example = "demo_agent")]
     username: String,
-    #[garde(length(chars, min = 1, max = 256))]
-    #[schema(min_length = 1, max_length = 256, format = Password)]
+    #[garde(length(chars, min = 1, max = 1024))]
+    #[schema(min_length = 1, max_length = 1024, format = Password)]
     password: String,
 }
 
@@ -39,8 +39,8 @@ pub struct RefreshBody {
 /// The old and the new password.
 #[derive(Deserialize, Validate, ToSchema)]
 pub struct EditPasswordBody {
-    #[garde(length(chars, min = 1, max = 256))]
-    #[schema(min_length = 1, max_length = 256, format = Password)]
+    #[garde(length(chars, min = 1, max = 1024))]
+    #[schema(min_length = 1, max_length = 1024, format = Password)]
     old_password: String,
     /// 8 to 128 characters.
     #[garde(length(chars, min = 8, max = 128))]

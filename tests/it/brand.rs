@@ -1,0 +1,8 @@
+//! Brands: which one a request is for, and whether the agent may serve it (P-150 … P-170).
+
+mod decisions;
+mod hosts;
+mod isolation;
+mod membership;
+mod rights;
+mod sign_in;

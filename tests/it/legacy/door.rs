@@ -1,0 +1,226 @@
+//! The ways to reach one handler, and what can be seen of what it did.
+
+use agent_routes::legacy::Alias;
+use agent_testkit::{AgentFixture, Answer, BrandFixture, TestApp};
+use serde_json::{Value, json};
+
+/// How a handler is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    Route,
+    Alias,
+    AliasWithForm,
+}
+
+impl Door {
+    pub(super) const ALL: [Self; 3] = [Self::Route, Self::Alias, Self::AliasWithForm];
+
+    pub(super) fn path(self, alias: &Alias) -> &str {
+        match self {
+            Self::Route => &alias.route,
+            Self::Alias | Self::AliasWithForm => alias.path,
+        }
+    }
+}
+
+/// What is sent beside method and path.
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    None,
+    /// An object, also as a form.
+    Members(Value),
+    /// Text of a media type, the same through every door.
+    Raw(&'static str, &'static str),
+}
+
+/// Who asks, and under which host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Caller {
+    Agent,
+    Nobody,
+    Garbage,
+    AgentOnForeignHost,
+    AgentOnUnknownHost,
+}
+
+/// One request to be sent through every door.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    pub(super) caller: Caller,
+    pub(super) query: &'static str,
+    pub(super) body: Body,
+}
+
+impl Case {
+    pub(super) fn of(body: Body) -> Self {
+        Self {
+            caller: Caller::Agent,
+            query: "",
+            body,
+        }
+    }
+}
+
+/// An agent of its own for every door, so that what one does stands in nobody's way.
+pub(super) struct Visitor<'a> {
+    pub(super) app: &'a TestApp,
+    pub(super) brand: &'a BrandFixture,
+    pub(super) foreign: &'a BrandFixture,
+    pub(super) agent: AgentFixture,
+    pub(super) card: i64,
+    pub(super) withdraw_no: String,
+    pub(super) access_token: String,
+    pub(super) refresh_token: String,
+}
+
+impl<'a> Visitor<'a> {
+    /// An agent with money, a card, a session and an open order.
+    pub(super) async fn arrive(
+        app: &'a TestApp,
+        name: &str,
+        (brand, foreign): (&'a BrandFixture, &'a BrandFixture),
+    ) -> Self {
+        let agent = app.agent(name, &[brand]).await;
+        let card = app.card(&agent).await;
+        app.credit(&agent, brand, "9000").await;
+        app.setting(&agent, brand, "max_open_withdrawals = 2").await;
+        let session = app.login(&brand.host, name, &agent.password).await;
+        let order = json!({ "amount": "700", "card_id": card });
+        let made = session.post("/agent/withdraw/add", &order).await;
+        let withdraw_no = made.body["withdraw_no"].as_str().unwrap().to_owned();
+        Self {
+            app,
+            brand,
+            foreign,
+            agent,
+            card,
+            withdraw_no,
+            access_token: session.access_token.clone(),
+            refresh_token: session.refresh_token.clone(),
+        }
+    }
+
+    pub(super) async fn ask(&self, method: &str, path: &str, door: Door, case: &Case) -> Answer {
+        let path = path.replace("{withdraw_no}", &self.withdraw_no);
+        assert!(
+            !path.contains('{'),
+            "say what stands for the name in {path}"
+        );
+        let host = match case.caller {
+            Caller::AgentOnForeignHost => &self.foreign.host,
+            Caller::AgentOnUnknownHost => "nobodys.test",
+            _ => &self.brand.host,
+        };
+        let request = self
+            .app
+            .request(method, host, &format!("{path}{}", case.query));
+        let request = match case.caller {
+            Caller::Nobody => request,
+            Caller::Garbage => request.bearer_auth("garbage"),
+            _ => request.bearer_auth(&self.access_token),
+        };
+        let request = match (&case.body, door) {
+            (Body::None, _) => request,
+            (Body::Members(members), Door::AliasWithForm) => request.form(members),
+            (Body::Members(members), _) => request.json(members),
+            (Body::Raw(media_type, text), _) => {
+                request.header("Content-Type", *media_type).body(*text)
+            }
+        };
+        Answer::of(request).await
+    }
+
+    /// What the handlers left behind for this agent, without what differs between agents.
+    pub(super) async fn traces(&self) -> Value {
+        let mut traces = json!({});
+        for (name, rows) in [
+            (
+                "audit",
+                "SELECT jsonb_build_array(action, resource, brand_id, operator_id = 'agent:' || $1, \
+                 (SELECT jsonb_agg(key ORDER BY key) FROM jsonb_object_keys(new_value) key)) AS row, id \
+                 FROM admin_audit WHERE operator_id = 'agent:' || $1",
+            ),
+            (
+                "events",
+                "SELECT jsonb_build_array(event_type, aggregate_type, brand_id, schema_version, \
+                 (SELECT jsonb_agg(key ORDER BY key) FROM jsonb_object_keys(payload) key)) AS row, id \
+                 FROM agent_outbox WHERE payload->>'agent_id' = $1",
+            ),
+            (
+                "ledger",
+                "SELECT jsonb_build_array(kind, amount, available_after, frozen_after) AS row, id \
+                 FROM agent_ledger WHERE agent_id::text = $1",
+            ),
+            (
+                "orders",
+                "SELECT jsonb_build_array(status, amount, remark) AS row, guid AS id \
+                 FROM agent_withdraw WHERE agent_id::text = $1",
+            ),
+            (
+                "logins",
+                "SELECT jsonb_build_array(outcome, brand_id) AS row, id \
+                 FROM agent_login_log WHERE agent_id::text = $1",
+            ),
+            (
+                "sessions",
+                "SELECT jsonb_build_array(used_at IS NULL, revoked_at IS NULL, brand_id) AS row, id \
+                 FROM agent_refresh_token WHERE agent_id::text = $1",
+            ),
+        ] {
+            let statement =
+                format!("SELECT coalesce(jsonb_agg(row ORDER BY id), '[]') FROM ({rows}) rows");
+            let found: Value = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
+                .bind(self.agent.guid.to_string())
+                .fetch_one(&self.app.owner)
+                .await
+                .unwrap();
+            traces[name] = found;
+        }
+        traces
+    }
+}
+
+/// Status, names of headers, and the body without what differs between agents and moments.
+pub(super) fn masked(answer: &Answer) -> Value {
+    let mut names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
+    names.sort();
+    let mut body = answer.body.clone();
+    mask(&mut body);
+    if answer.status == 415 {
+        // Says which formats are read: an alias reads one more.
+        body["detail"] = json!("masked");
+    }
+    json!([answer.status, names, body])
+}
+
+fn mask(value: &mut Value) {
+    const OWN: [&str; 14] = [
+        "access_token",
+        "card_last4",
+        "created_at",
+        "guid",
+        "holder_masked",
+        "id",
+        "invite_code",
+        "last4",
+        "last_login_at",
+        "nick_name",
+        "refresh_token",
+        "request_id",
+        "username",
+        "withdraw_no",
+    ];
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                if OWN.contains(&name.as_str()) && !member.is_null() {
+                    *member = json!("masked");
+                } else {
+                    mask(member);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(mask),
+        _ => {}
+    }
+}

@@ -1,0 +1,5 @@
+//! Features of the portal.
+
+mod auth;
+mod common;
+mod profile;
