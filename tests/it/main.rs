@@ -1,3 +1,17 @@
 //! The product from outside: real Postgres, real Redis, real HTTP.
 
 mod agent_integration;
+mod boot;
+mod brand;
+mod coverage;
+mod crash;
+mod events_health;
+mod fairness;
+mod faults;
+mod http_surface;
+mod legacy;
+mod outbox_poller;
+mod pii;
+mod portal;
+mod schema;
+mod withdraw_races;

@@ -196,7 +196,7 @@ fn health_of(
                 }
             };
             let looping = if publishing {
-                state(sign.is_fresh())
+                sign.health()
             } else {
                 CheckState::Disabled
             };

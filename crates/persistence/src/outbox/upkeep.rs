@@ -7,22 +7,29 @@ use crate::error::DbError;
 /// How far the relay is behind.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Backlog {
+    /// Events that are neither published nor parked; a million stands for more.
     pub pending: i64,
     pub parked: i64,
-    /// Age of the oldest event that is neither published nor parked, in seconds.
+    /// Age of the oldest of the pending events, in seconds.
     pub oldest_seconds: f64,
 }
 
+/// Looks at a bounded number of rows: it has to work just when there are too many.
+///
 /// # Errors
 /// The statement failed.
 pub async fn backlog(pool: &PgPool) -> Result<Backlog, DbError> {
     let row = sqlx::query!(
         r#"
-        SELECT count(*) FILTER (WHERE parked_at IS NULL) AS "pending!",
-               count(*) FILTER (WHERE parked_at IS NOT NULL) AS "parked!",
-               coalesce(extract(epoch FROM now() - min(occurred_at) FILTER (WHERE parked_at IS NULL)), 0)::float8
-                   AS "oldest!"
-        FROM agent_outbox_pending
+        SELECT (SELECT count(*) FROM (
+                    SELECT FROM agent_outbox_pending WHERE parked_at IS NULL LIMIT 1000000) AS waiting) AS "pending!",
+               (SELECT count(*) FROM agent_outbox_pending WHERE parked_at IS NOT NULL) AS "parked!",
+               (SELECT coalesce(extract(epoch FROM now() - min(first.occurred_at)), 0)::float8
+                FROM generate_series(0, 15) AS s (shard)
+                CROSS JOIN LATERAL (
+                    SELECT p.occurred_at FROM agent_outbox_pending p
+                    WHERE p.shard = s.shard::smallint AND p.parked_at IS NULL
+                    ORDER BY p.id LIMIT 1) AS first) AS "oldest!"
         "#
     )
     .fetch_one(pool)

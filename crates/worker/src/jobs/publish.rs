@@ -61,6 +61,7 @@ impl Job for Publish {
         let outcome = self.relay.step().await;
         // The loop came round, also when a dependency is away: that is not what hangs mean.
         self.sign.came_round(self.relay.shards_held());
+        self.sign.did_well(outcome.is_ok());
         match outcome? {
             Step::Published(_) => Ok(Next::Now),
             Step::Idle => Ok(Next::AfterPause),

@@ -9,6 +9,7 @@ use std::{
 };
 
 use agent_services::Clock;
+use agent_telemetry::CheckState;
 use chrono::{DateTime, Utc};
 
 /// Shared between the loop and whoever watches it.
@@ -28,7 +29,12 @@ struct Shown {
     /// The same instant for people, in microseconds since 1970.
     at: AtomicI64,
     shards: AtomicU32,
+    /// Since when every round has failed, as `after`; [`WELL`] while it has not.
+    failing: AtomicU64,
 }
+
+/// No instant.
+const WELL: u64 = u64::MAX;
 
 impl LoopSign {
     /// A sign that is given now, and good for `stale`.
@@ -39,6 +45,7 @@ impl LoopSign {
             after: AtomicU64::new(0),
             at: clock.now().timestamp_micros().into(),
             shards: AtomicU32::new(0),
+            failing: AtomicU64::new(WELL),
         };
         Self {
             shown: Arc::new(shown),
@@ -49,12 +56,25 @@ impl LoopSign {
 
     /// The loop has come round, and holds so many shards.
     pub fn came_round(&self, shards: usize) {
-        let after = u64::try_from(self.shown.made.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let after = self.micros();
         let at = self.clock.now().timestamp_micros();
         let shards = u32::try_from(shards).unwrap_or(u32::MAX);
         self.shown.after.store(after, Ordering::Relaxed);
         self.shown.at.store(at, Ordering::Relaxed);
         self.shown.shards.store(shards, Ordering::Relaxed);
+    }
+
+    /// Whether the round that just ended did its work.
+    pub fn did_well(&self, well: bool) {
+        let failing = &self.shown.failing;
+        if well {
+            failing.store(WELL, Ordering::Relaxed);
+        } else {
+            // Fails when it was failing already: the first failure counts.
+            let now = self.micros();
+            let since = failing.compare_exchange(WELL, now, Ordering::Relaxed, Ordering::Relaxed);
+            since.ok();
+        }
     }
 
     #[must_use]
@@ -77,8 +97,32 @@ impl LoopSign {
     /// Whether the loop has come round in time (P-094).
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        let after = Duration::from_micros(self.shown.after.load(Ordering::Relaxed));
-        self.shown.made.elapsed().saturating_sub(after) < self.stale
+        self.age_of(self.shown.after.load(Ordering::Relaxed)) < self.stale
+    }
+
+    /// What health says of the loop: one that hangs cannot do its work, and neither can one that
+    /// has failed for as long as a sign is good.
+    #[must_use]
+    pub fn health(&self) -> CheckState {
+        let failing = self.shown.failing.load(Ordering::Relaxed);
+        if !self.is_fresh() {
+            CheckState::Unhealthy
+        } else if failing == WELL {
+            CheckState::Ok
+        } else if self.age_of(failing) < self.stale {
+            CheckState::Degraded
+        } else {
+            CheckState::Unhealthy
+        }
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.shown.made.elapsed().as_micros()).unwrap_or(WELL - 1)
+    }
+
+    fn age_of(&self, micros: u64) -> Duration {
+        let then = Duration::from_micros(micros);
+        self.shown.made.elapsed().saturating_sub(then)
     }
 }
 
@@ -99,5 +143,19 @@ mod tests {
         sign.came_round(3);
         assert!(sign.is_fresh());
         assert_eq!(sign.shards(), 3);
+    }
+
+    #[test]
+    fn p094_failing_for_long_is_as_bad_as_hanging() {
+        let sign = LoopSign::new(Clock::system(), Duration::from_millis(40));
+        assert_eq!(sign.health(), CheckState::Ok);
+        sign.did_well(false);
+        assert_eq!(sign.health(), CheckState::Degraded);
+        std::thread::sleep(Duration::from_millis(50));
+        sign.did_well(false);
+        sign.came_round(1);
+        assert_eq!(sign.health(), CheckState::Unhealthy);
+        sign.did_well(true);
+        assert_eq!(sign.health(), CheckState::Ok);
     }
 }

@@ -1,0 +1,89 @@
+//! What makes the worker look: the signal after a commit, and as the safety net its poll.
+
+use std::time::{Duration, Instant};
+
+use agent_telemetry::Metrics;
+use agent_testkit::TestApp;
+
+use super::rows::waiting;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+async fn until_published(app: &TestApp) {
+    let started = Instant::now();
+    while waiting(app).await > 0 {
+        assert!(started.elapsed() < DEADLINE, "not published");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn wakes(metrics: &Metrics, source: &str) -> u64 {
+    metrics
+        .outbox_wake_signals_total
+        .with_label_values(&[source])
+        .get()
+}
+
+async fn until_woken(metrics: &Metrics, source: &str, times: u64) {
+    let started = Instant::now();
+    while wakes(metrics, source) < times {
+        assert!(started.elapsed() < DEADLINE, "no {source}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn p090_q94_a_committed_withdrawal_wakes_the_worker_long_before_its_poll() {
+    let app = TestApp::spawn().await;
+    let brand = app.brand("a").await;
+    let payee = app.payee("waking", &brand, "5000").await;
+    let minutes = [("OUTBOX_POLL_MS", "60000"), ("OUTBOX_LEASE_MS", "120000")];
+    let worker = app.worker(&minutes).await;
+    // The subscription itself is a reason to look: from then on signals arrive.
+    until_woken(&worker.metrics, "signal", 1).await;
+    until_published(&app).await;
+    for _ in 0..3 {
+        let number = payee.session.withdrawn("1000", payee.card).await;
+        until_published(&app).await;
+        assert_eq!(payee.session.cancel(&number).await.status, 200);
+        until_published(&app).await;
+    }
+    assert_eq!(wakes(&worker.metrics, "poll"), 0);
+    worker.stop().await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn q94_a_signal_that_is_lost_costs_a_poll_and_no_event() {
+    let app = TestApp::spawn().await;
+    let brand = app.brand("a").await;
+    let elsewhere = [("REDIS_CHANNEL_PREFIX", "deaf-"), ("OUTBOX_POLL_MS", "100")];
+    let worker = app.worker(&elsewhere).await;
+    let payee = app.payee("unheard", &brand, "5000").await;
+    payee.session.withdrawn("1000", payee.card).await;
+    until_published(&app).await;
+    worker.stop().await;
+    app.finish().await;
+}
+
+/// The poll, the renewal of the leases and the look for work are one statement.
+#[tokio::test]
+async fn q94_an_idle_worker_sends_one_statement_per_poll() {
+    let app = TestApp::spawn().await;
+    let statements = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
+    let before = app.count(statements).await;
+    let worker = app.worker(&[("OUTBOX_POLL_MS", "20")]).await;
+    until_woken(&worker.metrics, "poll", 120).await;
+    let polls = i64::try_from(wakes(&worker.metrics, "poll")).unwrap();
+    // Its connections report what they did when they close.
+    worker.stop().await;
+    let started = Instant::now();
+    while app.count(statements).await - before < polls {
+        assert!(started.elapsed() < DEADLINE, "fewer statements than polls");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let sent = app.count(statements).await - before;
+    // The rest is upkeep at the start, and this test.
+    assert!(sent <= polls + 60, "{sent} statements for {polls} polls");
+    app.finish().await;
+}
