@@ -58,6 +58,6 @@ mod tests {
         assert!(tokio::time::timeout(soon, waiting.as_mut()).await.is_err());
         let _other = turns.enter(AgentGuid(2)).await;
         drop(second);
-        waiting.await;
+        drop(waiting.await);
     }
 }
