@@ -152,7 +152,6 @@ impl Binary {
     }
 
     /// A request to a path under a host.
-    #[must_use]
     pub fn request(&self, method: &str, host: &str, path: &str) -> RequestBuilder {
         let method = method.parse().expect("a method");
         let url = format!("http://{}{path}", self.address);

@@ -155,7 +155,12 @@ async fn p093_p094_a_worker_without_database_or_redis_stays_up_and_says_what_is_
         ("DB_ACQUIRE_TIMEOUT_MS", "200"),
     ];
     let worker = app.worker(&overrides).await;
-    until_health(&worker, 503, &health("unhealthy", "unhealthy", "ok", "unhealthy")).await;
+    until_health(
+        &worker,
+        503,
+        &health("unhealthy", "unhealthy", "ok", "unhealthy"),
+    )
+    .await;
     worker.stop().await;
     app.finish().await;
 }
@@ -185,7 +190,10 @@ async fn p094_publishing_that_fails_shows_first_as_degraded_and_then_as_unhealth
         .await
         .unwrap();
     until_health(&worker, 200, &health("ok", "ok", "ok", "ok")).await;
-    assert_eq!(app.count("SELECT count(*) FROM agent_outbox_pending").await, 0);
+    assert_eq!(
+        app.count("SELECT count(*) FROM agent_outbox_pending").await,
+        0
+    );
     worker.stop().await;
     app.finish().await;
 }

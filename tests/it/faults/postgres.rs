@@ -111,7 +111,7 @@ async fn sessions_that_are_ended_under_load_cost_503s_and_nothing_booked_twice()
     }
     // A commit whose answer was lost may have happened; none may have happened twice.
     let orders = stage.app.count("SELECT count(*) FROM agent_withdraw").await;
-    let most = i64::try_from(1 + 6 * 8).unwrap();
+    let most: i64 = 1 + 6 * 8;
     assert!(
         (i64::try_from(made).unwrap()..=most).contains(&orders),
         "{made} {orders}"

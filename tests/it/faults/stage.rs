@@ -93,7 +93,11 @@ impl Stage {
     /// All is well: requests are served, the event of a withdrawal reaches the stream.
     async fn assert_works(&self) {
         let (read, login) = (self.read().await, self.login().await);
-        assert_eq!((read.status, login.status), (200, 200), "{read:?} {login:?}");
+        assert_eq!(
+            (read.status, login.status),
+            (200, 200),
+            "{read:?} {login:?}"
+        );
         let made = self.withdraw().await;
         assert_eq!(made.status, 201, "{made:?}");
         self.until_published().await;

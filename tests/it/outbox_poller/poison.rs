@@ -30,11 +30,9 @@ async fn q94_a_poison_row_is_retried_then_parked_and_holds_back_its_own_aggregat
     assert_eq!(order["well"], [1, 2], "others go on");
 
     until_drained(&app, &mut relay).await;
-    let parked = format!(
-        "SELECT concat_ws('|', id, attempts, last_error, parked_at IS NOT NULL) FROM agent_outbox_pending"
-    );
+    let parked = "SELECT concat_ws('|', id, attempts, last_error, parked_at IS NOT NULL) FROM agent_outbox_pending";
     assert_eq!(
-        app.text(&parked).await,
+        app.text(parked).await,
         format!("{poison}|10|payload_without_brand|t")
     );
     let entries = stream(&mut app).await;

@@ -39,7 +39,11 @@ async fn q17_q94_three_relays_publish_thousands_of_rows_once_and_in_order() {
     until_shared(&mut relays, &[6, 6, 4]).await;
     append_many(&app, 300, 6_000).await;
     let [one, two, three] = &mut relays;
-    let counts = tokio::join!(until_drained(&app, one), until_drained(&app, two), until_drained(&app, three));
+    let counts = tokio::join!(
+        until_drained(&app, one),
+        until_drained(&app, two),
+        until_drained(&app, three)
+    );
     let counts = [counts.0, counts.1, counts.2];
     assert_eq!(counts.iter().sum::<usize>(), 6_000, "{counts:?}");
     assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
@@ -112,7 +116,8 @@ async fn q94_relays_whose_leases_all_ran_out_do_not_lock_each_other_out() {
     let [one, two] = &mut relays;
     for _ in 0..250 {
         let (one, two) = tokio::join!(one.step(), two.step());
-        (one.unwrap(), two.unwrap());
+        one.unwrap();
+        two.unwrap();
     }
     app.finish().await;
 }
