@@ -102,10 +102,12 @@ fn q77_redis_asks_for_the_password_and_keeps_its_data() {
     let tools = tools().redis;
     let ask = |question: &str| {
         let mut stream = connect(config.port).unwrap();
-        stream.write_all(question.as_bytes()).unwrap();
-        let mut answer = vec![0; 256];
-        let length = stream.read(&mut answer).unwrap();
-        String::from_utf8_lossy(&answer[..length]).into_owned()
+        // The server closes after QUIT, so the whole answer is read however it is cut.
+        let questions = format!("{question}QUIT\r\n");
+        stream.write_all(questions.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     };
     let mut first = RedisServer::start(&tools, &config).unwrap();
     assert!(ask("GET a\r\n").starts_with("-NOAUTH"));
