@@ -64,7 +64,7 @@ impl TestApp {
             None => process::free_address(),
         };
         environment.insert(listen.to_owned(), address.to_string());
-        let mut binary = Binary::spawn(name, address, &environment, self.http.clone());
+        let mut binary = Binary::spawn(name, address, &environment);
         binary.wait_until_alive().await;
         binary
     }
@@ -77,7 +77,6 @@ impl Binary {
         name: &'static str,
         address: SocketAddr,
         environment: &BTreeMap<String, String>,
-        http: reqwest::Client,
     ) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let log = format!("agent-testkit-{name}-{}-{number}.log", std::process::id());
@@ -92,7 +91,7 @@ impl Binary {
             name,
             address,
             log,
-            http,
+            http: client(),
         }
     }
 
@@ -198,6 +197,17 @@ impl Drop for Binary {
         self.child.wait().ok();
         std::fs::remove_file(&self.log).ok();
     }
+}
+
+/// Makes a connection for each request: a kept one may be closed just when it is used again, by a
+/// process that ends or that found it idle for too long.
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .pool_max_idle_per_host(0)
+        .timeout(Duration::from_secs(60))
+        .build()
+        .expect("an HTTP client")
 }
 
 /// One key for all API processes of a test run: it takes a moment to make.

@@ -14,12 +14,7 @@ async fn start(name: &'static str, variables: &Variables) -> (Binary, String) {
         "WORKER_LISTEN"
     };
     let address = variables[listen].parse().unwrap();
-    let mut binary = Binary::spawn(
-        name,
-        address,
-        variables,
-        reqwest::Client::builder().build().unwrap(),
-    );
+    let mut binary = Binary::spawn(name, address, variables);
     let started = Instant::now();
     let live = format!("http://{address}/health/live");
     while reqwest::get(&live).await.is_err() {
