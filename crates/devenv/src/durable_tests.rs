@@ -122,7 +122,8 @@ fn q77_redis_asks_for_the_password_and_keeps_its_data() {
     );
     assert!(first.stop(PATIENCE), "stopped by itself");
     let mut again = RedisServer::start(&tools, &config).unwrap();
-    assert!(ask("AUTH secret\r\nGET a\r\n").contains("kept"));
+    let kept = ask("AUTH secret\r\nGET a\r\n");
+    assert!(kept.contains("kept"), "{kept:?}");
     assert!(again.stop(PATIENCE));
     std::fs::remove_dir_all(&dir).unwrap();
 }

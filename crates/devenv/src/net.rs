@@ -41,21 +41,33 @@ pub fn connect(port: u16) -> std::io::Result<TcpStream> {
 #[must_use]
 pub fn postgres_answers(port: u16) -> bool {
     const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
-    ask(port, &SSL_REQUEST).is_ok_and(|answer| answer == b'N' || answer == b'S')
+    ask::<1>(port, &SSL_REQUEST, 1).is_ok_and(|[answer]| answer == b'N' || answer == b'S')
 }
 
-/// True when a Redis server answers: `+PONG`, or a complaint about a missing password.
+/// True when a Redis server serves commands under that password. One that still loads its
+/// data already answers, but with a refusal: it is not ready.
 #[must_use]
-pub fn redis_answers(port: u16) -> bool {
-    ask(port, b"PING\r\n").is_ok_and(|answer| answer == b'+' || answer == b'-')
+pub fn redis_serves(port: u16, password: Option<&str>) -> bool {
+    let login = password.map_or_else(String::new, |password| {
+        format!("*2\r\n$4\r\nAUTH\r\n${}\r\n{password}\r\n", password.len())
+    });
+    let expected: &[u8] = if password.is_some() {
+        b"+OK\r\n+PONG\r\n"
+    } else {
+        b"+PONG\r\n"
+    };
+    let question = format!("{login}*1\r\n$4\r\nPING\r\n");
+    ask::<16>(port, question.as_bytes(), expected.len())
+        .is_ok_and(|answer| answer.starts_with(expected))
 }
 
-fn ask(port: u16, question: &[u8]) -> std::io::Result<u8> {
+/// The first `length` bytes of the answer, at most `N`.
+fn ask<const N: usize>(port: u16, question: &[u8], length: usize) -> std::io::Result<[u8; N]> {
     let mut stream = connect(port)?;
     stream.write_all(question)?;
-    let mut answer = [0];
-    stream.read_exact(&mut answer)?;
-    Ok(answer[0])
+    let mut answer = [0; N];
+    stream.read_exact(&mut answer[..length.min(N)])?;
+    Ok(answer)
 }
 
 #[cfg(test)]
@@ -75,6 +87,26 @@ mod tests {
     fn a_closed_port_is_neither_postgres_nor_redis() {
         let port = free_port().unwrap();
         assert!(!postgres_answers(port));
-        assert!(!redis_answers(port));
+        assert!(!redis_serves(port, None));
+    }
+
+    #[test]
+    fn a_redis_that_still_loads_its_data_is_not_ready() {
+        for (refusal, password) in [
+            ("-LOADING Redis is loading the dataset\r\n", None),
+            ("+OK\r\n-LOADING Redis is loading\r\n", Some("secret")),
+            ("-NOAUTH Authentication required.\r\n", None),
+        ] {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut question = [0; 64];
+                assert!(stream.read(&mut question).unwrap() > 0);
+                stream.write_all(refusal.as_bytes()).unwrap();
+            });
+            assert!(!redis_serves(port, password), "{refusal}");
+            server.join().unwrap();
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::directory::write_private;
 use crate::error::{DevEnvError, Doing};
-use crate::net::redis_answers;
+use crate::net::redis_serves;
 use crate::postgres::{ended, open_log};
 use crate::process::{ProcessId, Stop, stop_child};
 use crate::run_as::place_redis;
@@ -42,7 +42,7 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Boots a server and waits until it answers.
+    /// Boots a server and waits until it serves its data.
     ///
     /// # Errors
     /// The server fails; the message ends with the last lines of the log.
@@ -148,7 +148,7 @@ fn wait_until_ready(child: &mut Child, config: &RedisConfig) -> Result<(), DevEn
         if matches!(child.try_wait(), Ok(Some(_))) {
             return Err(ended("Redis", &config.log));
         }
-        if redis_answers(config.port)
+        if redis_serves(config.port, config.password.as_deref())
             && RedisServer::running(&config.dir).is_some_and(|(id, _)| id.pid == child.id())
         {
             return Ok(());

@@ -7,7 +7,7 @@ use super::Place;
 use super::state::{Server, State};
 use crate::directory::{private_directory, remove_tree};
 use crate::error::DevEnvError;
-use crate::net::{free_port, postgres_answers, redis_answers};
+use crate::net::{free_port, postgres_answers, redis_serves};
 use crate::postgres::{PostgresConfig, PostgresProfile, PostgresServer};
 use crate::process::Stop;
 use crate::redis::{RedisConfig, RedisServer};
@@ -22,7 +22,7 @@ pub(super) fn answers(state: &State) -> bool {
     state.postgres.id.is_alive()
         && state.redis.id.is_alive()
         && postgres_answers(state.postgres.port)
-        && redis_answers(state.redis.port)
+        && redis_serves(state.redis.port, None)
 }
 
 /// Stops what is left of an earlier pair and removes its data.
