@@ -24,5 +24,5 @@ ALTER TABLE agent_recovery
     -- The reset token is a signed token whose id is the row: nothing of it is stored (Q-91).
     DROP COLUMN reset_token_hash;
 DROP INDEX agent_recovery_agent;
-CREATE INDEX agent_recovery_open_subject ON agent_recovery (subject_key) WHERE consumed_at IS NULL AND superseded_at IS NULL;
+CREATE INDEX agent_recovery_subject ON agent_recovery (subject_key, created_at DESC);
 CREATE INDEX agent_recovery_open_agent ON agent_recovery (agent_id, purpose) WHERE consumed_at IS NULL AND superseded_at IS NULL;

@@ -41,6 +41,11 @@ pub const CRATES: &[Crate] = &[
         uses: &[],
     },
     Crate {
+        folder: "clients",
+        what: "calls to other services through one guarded HTTP client: the SMS provider",
+        uses: &[],
+    },
+    Crate {
         folder: "brand",
         what: "which brand a request is for and whether the agent may serve it",
         uses: &["domain"],
@@ -48,7 +53,7 @@ pub const CRATES: &[Crate] = &[
     Crate {
         folder: "services",
         what: "use cases; the only layer that begins transactions; wiring from settings",
-        uses: &["config", "crypto", "domain", "kv", "persistence"],
+        uses: &["clients", "config", "crypto", "domain", "kv", "persistence"],
     },
     Crate {
         folder: "routes",
@@ -130,6 +135,7 @@ pub const SOLE_USERS: &[(&str, &[&str])] = &[
     ("sha2", &["crypto"]),
     ("sqlx", &["persistence"]),
     ("redis", &["kv"]),
+    ("reqwest", &["clients"]),
     ("garde", &["routes"]),
     ("utoipa", &["routes"]),
     ("utoipa-axum", &["routes"]),
@@ -142,5 +148,6 @@ pub const SOLE_USERS: &[(&str, &[&str])] = &[
 /// Never shipped, so free in their choice of libraries.
 pub const DEVELOPMENT: &[&str] = &["devenv", "testkit", "xtask", "lab", "tests"];
 
-/// Libraries that call other services. Nobody who is shipped may use one.
+/// Libraries that call other services. Nobody who is shipped may use one, but `clients`,
+/// which uses `reqwest`.
 pub const HTTP_CLIENTS: &[&str] = &["reqwest", "ureq", "isahc", "surf", "curl", "awc"];

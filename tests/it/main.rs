@@ -14,4 +14,5 @@ mod outbox_poller;
 mod pii;
 mod portal;
 mod schema;
+mod sms;
 mod withdraw_races;

@@ -1,6 +1,10 @@
 //! One API process from settings to the last answered request.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use agent_brand::BrandCacheSettings;
 pub use agent_brand::BrandGuard;
@@ -26,8 +30,8 @@ pub const SERVICE: &str = "agent_service";
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// How often the pool's gauges are read.
 const POOL_GAUGE_INTERVAL: Duration = Duration::from_secs(5);
-/// How long background tasks may go on after the last request: one may wait for a database that
-/// does not answer.
+/// How long background tasks, and messages for the SMS provider, may go on after the last request
+/// at least: one may wait for a server that does not answer.
 const BACKGROUND_END: Duration = Duration::from_secs(1);
 
 /// An API that is put together but does not listen yet.
@@ -123,7 +127,7 @@ async fn bind(variable: &str, address: SocketAddr) -> anyhow::Result<TcpListener
 }
 
 /// Serves until `shutdown`, then drains: no new connections, requests in flight finish, late
-/// signals go out.
+/// signals and messages go out.
 ///
 /// # Errors
 /// The listener broke.
@@ -166,10 +170,12 @@ pub async fn run(
         health,
         background.clone(),
     ));
+    let stop_began = Arc::new(OnceLock::new());
     tokio::spawn({
-        let shutdown = shutdown.clone();
+        let (shutdown, stop_began) = (shutdown.clone(), stop_began.clone());
         async move {
             shutdown.cancelled().await;
+            stop_began.get_or_init(Instant::now);
             ops.drain();
         }
     });
@@ -186,10 +192,14 @@ pub async fn run(
     sd::stopping(&metrics);
     background.cancel();
     tasks.close();
-    if tokio::time::timeout(BACKGROUND_END, tasks.wait())
-        .await
-        .is_err()
-    {
+    // What the requests left of the time to drain is the messages'.
+    let spent = stop_began.get().map_or(Duration::ZERO, Instant::elapsed);
+    let patience = settings.http.drain_timeout.saturating_sub(spent);
+    let (ended, ()) = tokio::join!(
+        tokio::time::timeout(BACKGROUND_END, tasks.wait()),
+        app.sms.drain(patience.max(BACKGROUND_END)),
+    );
+    if ended.is_err() {
         tracing::warn!("a background task did not end in time");
     }
     core.db.close().await;

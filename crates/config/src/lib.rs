@@ -39,9 +39,10 @@ pub use section::{
     limits::{HashSettings, LimitSettings},
     log::LogSettings,
     outbox::OutboxSettings,
-    recovery::RecoverySettings,
+    recovery::{CodeSettings, PayoutSettings, RecoverySettings},
     redis::RedisSettings,
     sessions::SessionSettings,
+    sms::SmsSettings,
     withdraw::WithdrawSettings,
     worker::{HeartbeatSettings, ProcessSettings},
 };

@@ -4,10 +4,10 @@ use agent_domain::EnforcementMode;
 use secrecy::SecretString;
 
 use crate::{
-    ConfigErrors, DatabaseSettings, Env, Environment, HashSettings, HeartbeatSettings,
-    HttpSettings, InternalSettings, JwtSettings, KeySettings, LimitSettings, LogSettings,
-    OutboxSettings, ProcessSettings, RecoverySettings, RedisSettings, SessionSettings,
-    WithdrawSettings,
+    CodeSettings, ConfigErrors, DatabaseSettings, Env, Environment, HashSettings,
+    HeartbeatSettings, HttpSettings, InternalSettings, JwtSettings, KeySettings, LimitSettings,
+    LogSettings, OutboxSettings, PayoutSettings, ProcessSettings, RecoverySettings, RedisSettings,
+    SessionSettings, SmsSettings, WithdrawSettings,
     reader::{Findings, Reader},
     variables::var,
 };
@@ -27,9 +27,12 @@ pub struct ApiSettings {
     pub limits: LimitSettings,
     pub hashing: HashSettings,
     pub withdraw: WithdrawSettings,
+    pub payout: PayoutSettings,
     pub recovery: RecoverySettings,
+    pub codes: CodeSettings,
     pub http: HttpSettings,
     pub internal: InternalSettings,
+    pub sms: SmsSettings,
     pub log: LogSettings,
     /// By which the API judges the worker's heartbeat.
     pub heartbeat: HeartbeatSettings,
@@ -57,9 +60,12 @@ impl ApiSettings {
             limits: LimitSettings::read(r),
             hashing: HashSettings::read(r, &environment),
             withdraw: WithdrawSettings::read(r),
+            payout: PayoutSettings::read(r),
             recovery: RecoverySettings::read(r, &environment),
+            codes: CodeSettings::read(r),
             http: HttpSettings::read(r),
             internal: InternalSettings::read(r, &environment),
+            sms: SmsSettings::read(r),
             log: LogSettings::read(r),
             heartbeat: HeartbeatSettings::read(r),
             environment,

@@ -160,11 +160,31 @@ variables! {
         /// How long an Idempotency-Key is remembered.
         plain IDEMPOTENCY_TTL_HOURS = "24";
     }
+    "Payout accounts" {
+        /// Payout accounts stay as they are for so long after a change of phone that the old owner did not prove.
+        plain PAYOUT_COOLDOWN_HOURS = "24";
+        /// Cards that an agent may bind.
+        plain CARDS_PER_AGENT = "5";
+    }
     "Recovery" {
         /// Lifetime of recovery codes and reset tokens, 1 to 60.
         plain RECOVERY_TOKEN_TTL_MINUTES = "10";
         /// on logs codes in clear, for tests only; refused in production.
         plain RECOVERY_EXPOSE_TOKEN_FOR_TESTS = "off";
+        /// A request for recovery is answered no sooner, whether or not there is such an account.
+        plain RECOVERY_ANSWER_MILLISECONDS = "150";
+        /// Guesses that one code allows.
+        plain CODE_GUESSES = "5";
+        /// Codes for one contact within the window.
+        plain CODE_SENDS_PER_CONTACT = "5";
+        /// Codes for one contact within a day.
+        plain CODE_SENDS_PER_CONTACT_PER_DAY = "20";
+        /// Codes asked for by one client address within the window.
+        plain CODE_SENDS_PER_SOURCE = "20";
+        /// Window of the limits per contact and per address.
+        plain CODE_WINDOW_SECONDS = "900";
+        /// Codes of one brand within a minute.
+        plain CODE_SENDS_PER_BRAND_PER_MINUTE = "200";
     }
     "HTTP" {
         /// Address of the API.
@@ -197,8 +217,16 @@ variables! {
         plain PER_CALLER_TOKEN_REQUIRED = "off";
         /// Reserved; nothing is called.
         plain ADMIN_SERVER_HOST;
-        /// Endpoint of the SMS provider; no messages are sent if unset.
+    }
+    "SMS" {
+        /// Endpoint of the SMS provider, https:// or http://; no messages are sent if unset.
         secret SMS_URL;
+        /// Longest wait for the provider's answer.
+        plain SMS_TIMEOUT_MS = "5000";
+        /// Messages that wait or are on their way at once; more are dropped and counted.
+        plain SMS_QUEUE = "1000";
+        /// Messages on their way at once.
+        plain SMS_PARALLEL = "8";
     }
     "Logs" {
         /// json or text.

@@ -1,5 +1,5 @@
 //! `agent-lab`: the companion of development. It fills a database with demo data, follows the
-//! event stream, stands in for the admin service, and checks that the books balance.
+//! event stream, stands in for the admin service and for the SMS provider, and checks that the books balance.
 //! It is never shipped.
 #![expect(
     clippy::print_stderr,
@@ -14,6 +14,7 @@ mod context;
 mod lookup;
 mod out;
 mod seed;
+mod sms;
 mod table;
 mod tail;
 mod withdraw;
@@ -54,6 +55,8 @@ enum Command {
     /// Credit, debit and show an agent's account.
     #[command(subcommand)]
     Account(account::Command),
+    /// Stand in for the SMS provider: print every message that the API hands over.
+    Sms,
     /// Check that every account equals its ledger, and show the outbox backlog.
     Check,
 }
@@ -91,6 +94,7 @@ async fn run(lab: &Lab, command: Command) -> anyhow::Result<()> {
         Command::Agent(command) => agent::run(lab, &command).await,
         Command::Withdraw(command) => withdraw::run(lab, &command).await,
         Command::Account(command) => account::run(lab, &command).await,
+        Command::Sms => sms::run(lab).await,
         Command::Check => check::run(lab).await,
     }
 }

@@ -1,6 +1,9 @@
 //! The audit log, and the proof that a change is in it.
 
-use agent_domain::AgentGuid;
+use agent_domain::{
+    AgentGuid,
+    portal::recovery::{RecoveryAction, RecoveryOutcome},
+};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -41,8 +44,48 @@ pub(crate) async fn insert(tx: &mut Tx, entry: &AuditEntry<'_>) -> Result<(), Db
     Ok(())
 }
 
-/// Proof that the audit row of a change is part of the transaction. Only [`Tx::audited`] makes
-/// one, so an unaudited change of a password, or of money, does not compile.
+/// One row of `recovery_audit` (P-184 … P-196): hashes, ids and reasons, never a contact, a code,
+/// a token or a password.
+#[derive(Clone, Debug)]
+pub struct RecoveryEntry<'a> {
+    /// `None` where there is no such account.
+    pub agent: Option<AgentGuid>,
+    /// 0 where no brand was resolved (P-215).
+    pub brand_id: i64,
+    pub action: RecoveryAction,
+    pub outcome: RecoveryOutcome,
+    /// SHA-256 of the contact, 64 hex digits (P-193).
+    pub contact_hash: Option<&'a str>,
+    /// SHA-256 of the source address, 64 hex digits (P-194).
+    pub ip_hash: &'a str,
+    /// What the flow and the reason were (P-195).
+    pub metadata: Value,
+    pub at: DateTime<Utc>,
+}
+
+pub(crate) async fn insert_recovery(tx: &mut Tx, entry: &RecoveryEntry<'_>) -> Result<(), DbError> {
+    sqlx::query!(
+        r#"
+        INSERT INTO recovery_audit (subject_type, subject_id, brand_id, action, outcome, contact_hash, ip_hash,
+                                    metadata, created_at)
+        VALUES ('agent', $1, $2, $3, $4, $5, $6, $7, $8)
+        "#,
+        entry.agent.map(|agent| agent.0),
+        entry.brand_id,
+        entry.action.as_str(),
+        entry.outcome.as_str(),
+        entry.contact_hash,
+        entry.ip_hash,
+        entry.metadata,
+        entry.at,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Proof that the audit row of a change is part of the transaction. Only [`Tx::audited`] and
+/// [`Tx::recovery_audited`] make one, so an unaudited change of a password, or of money, does not compile.
 pub struct AuditedTx<'t> {
     tx: &'t mut Tx,
 }
@@ -56,8 +99,8 @@ impl<'t> AuditedTx<'t> {
         self.tx
     }
 
-    /// Sets a new login password and ends every session of the agent: the token version rises and
-    /// all refresh families die.
+    /// Sets a new login password and ends every session of the agent (the token version rises, all
+    /// refresh families die) and every code and recovery under way.
     ///
     /// # Errors
     /// The statement failed.
@@ -71,6 +114,9 @@ impl<'t> AuditedTx<'t> {
             r#"
             WITH sessions AS (
                 UPDATE agent_refresh_token SET revoked_at = $3 WHERE agent_id = $1 AND revoked_at IS NULL
+            ), codes AS (
+                UPDATE agent_recovery SET superseded_at = $3
+                WHERE agent_id = $1 AND consumed_at IS NULL AND superseded_at IS NULL
             )
             UPDATE agent
             SET password_hash = $2, must_change_password = false, token_version = token_version + 1, updated_at = $3

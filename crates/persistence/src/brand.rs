@@ -78,6 +78,25 @@ pub async fn enabled_for(pool: &PgPool, agent: AgentGuid) -> Result<Vec<Brand>, 
     rows.into_iter().map(Brand::try_from).collect()
 }
 
+/// Whether a brand is on an agent's allow list at this moment; recovery trusts no cache (P-182).
+///
+/// # Errors
+/// The statement failed.
+pub async fn is_enabled(pool: &PgPool, agent: AgentGuid, brand: BrandId) -> Result<bool, DbError> {
+    let enabled = sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (SELECT FROM agent_brand ab JOIN brand b USING (brand_id)
+                       WHERE ab.agent_id = $1 AND ab.brand_id = $2 AND ab.status = 'enabled'
+                         AND b.status = 'active') AS "enabled!"
+        "#,
+        agent.0,
+        brand.0,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(enabled)
+}
+
 /// An active brand by id, for operators' commands.
 ///
 /// # Errors

@@ -5,16 +5,18 @@
 //! take an [`AuditedTx`].
 
 pub mod audit;
+pub mod audit_trail;
 pub mod brand;
 pub mod db;
 pub mod error;
 pub mod idempotency;
 pub mod migrate;
 pub mod outbox;
+pub mod pii;
 pub mod portal;
 pub mod tx;
 
-pub use audit::{AuditEntry, AuditedTx};
+pub use audit::{AuditEntry, AuditedTx, RecoveryEntry};
 pub use db::{Db, DbSettings};
 pub use error::DbError;
 pub use tx::Tx;

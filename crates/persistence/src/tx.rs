@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::{
-    audit::{self, AuditEntry, AuditedTx},
+    audit::{self, AuditEntry, AuditedTx, RecoveryEntry},
     error::DbError,
 };
 
@@ -41,6 +41,18 @@ impl Tx {
     /// The audit row cannot be written.
     pub async fn audited(&mut self, entry: &AuditEntry<'_>) -> Result<AuditedTx<'_>, DbError> {
         audit::insert(self, entry).await?;
+        Ok(AuditedTx::new(self))
+    }
+
+    /// As [`Self::audited`], for an outcome of recovery (P-197).
+    ///
+    /// # Errors
+    /// The audit row cannot be written.
+    pub async fn recovery_audited(
+        &mut self,
+        entry: &RecoveryEntry<'_>,
+    ) -> Result<AuditedTx<'_>, DbError> {
+        audit::insert_recovery(self, entry).await?;
         Ok(AuditedTx::new(self))
     }
 

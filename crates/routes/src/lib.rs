@@ -23,7 +23,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use legacy::Alias;
 use middleware::{EdgeSettings, legacy::mark, sign_in::require_agent};
 use ops::health::{self, OpsState};
-use portal::{auth, bank, common, profile, withdraw};
+use portal::{auth, bank, common, profile, recovery, withdraw};
 pub use state::RouteState;
 
 /// Path prefixes that only older frontends use.
@@ -45,6 +45,11 @@ fn public() -> OpenApiRouter<RouteState> {
         .routes(routes!(auth::login))
         .routes(routes!(auth::refresh_token))
         .routes(routes!(common::brand))
+        .routes(routes!(recovery::request))
+        .routes(routes!(recovery::verify))
+        .routes(routes!(recovery::reset))
+        .routes(routes!(recovery::forget_send_sms))
+        .routes(routes!(recovery::forget))
 }
 
 /// Routes of signed-in agents that may serve the brand of the host (P-154).

@@ -11,6 +11,7 @@ use crate::{
     core::Core,
     limiter::{Limiter, Limits},
     session::SignatureMemo,
+    sms::SmsQueue,
     turns::Turns,
 };
 
@@ -31,6 +32,15 @@ pub struct Policy {
     pub requests_per_agent: usize,
     /// Open withdrawals per agent and brand where `agent_setting` says nothing.
     pub max_open_withdrawals: i64,
+    /// Lifetime of a one-time code and of a reset token (P-112).
+    pub code_ttl: Duration,
+    /// Guesses that one code allows.
+    pub code_guesses: i16,
+    /// A request for recovery is answered no sooner (P-183).
+    pub recovery_answer_after: Duration,
+    /// Payout accounts stay as they are for so long after an unproven change of phone.
+    pub payout_cooldown: Duration,
+    pub cards_per_agent: i64,
 }
 
 /// The parts that `App::new` puts together.
@@ -41,6 +51,7 @@ pub struct AppParts {
     pub keys: DerivedKeys,
     pub contacts: ContactHasher,
     pub tokens: SigningKeys,
+    pub sms: SmsQueue,
     pub policy: Policy,
 }
 
@@ -55,6 +66,7 @@ pub struct AppState {
     pub keys: DerivedKeys,
     pub contacts: ContactHasher,
     pub tokens: SigningKeys,
+    pub sms: SmsQueue,
     pub policy: Policy,
     pub limiter: Limiter,
     pub turns: Turns,
@@ -73,6 +85,7 @@ impl App {
             keys: parts.keys,
             contacts: parts.contacts,
             tokens: parts.tokens,
+            sms: parts.sms,
             policy: parts.policy,
             limiter,
             turns,

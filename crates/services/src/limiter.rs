@@ -32,6 +32,13 @@ pub struct Limits {
     pub login_per_username: Limit,
     pub login_per_source: Limit,
     pub payout_password: Limit,
+    /// Codes for one contact, and asked for under one name.
+    pub code_contact: Limit,
+    pub code_contact_day: Limit,
+    /// Codes asked for by one client address.
+    pub code_source: Limit,
+    /// Codes of one brand: bounds the bill.
+    pub code_brand: Limit,
 }
 
 /// What is counted. The keyed hash stands for the name, address or agent.

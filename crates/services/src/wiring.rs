@@ -1,8 +1,9 @@
 //! From settings to what the use cases work with. Here, and not in each binary, so that the API,
 //! the worker, the tests and the operators' commands are put together alike.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use agent_clients::{SmsClient, SmsSetupError};
 use agent_config::{ApiSettings, DatabaseSettings, KeySettings, RedisSettings};
 use agent_crypto::{
     Argon2Cost, ContactHasher, DerivedKeys, KeyError, PasswordConfigError, PasswordPipeline,
@@ -20,6 +21,7 @@ use crate::{
     core::Core,
     limiter::{Limit, Limits},
     observe::CryptoReports,
+    sms::{SmsParts, SmsQueue},
     wake::WakeSignal,
 };
 
@@ -34,6 +36,8 @@ pub enum WiringError {
     Keys(#[from] KeyError),
     #[error("ARGON2_*: {0}")]
     Passwords(#[from] PasswordConfigError),
+    #[error("SMS_URL: {0}")]
+    Sms(#[from] SmsSetupError),
 }
 
 /// Limits of statements that the pool does not know from its URL.
@@ -124,6 +128,7 @@ pub fn app(settings: &ApiSettings, core: Core) -> Result<App, WiringError> {
         keys: DerivedKeys::new(&root, keys.blind_index_key.as_ref()),
         contacts: ContactHasher::new(pepper),
         tokens: tokens(settings)?,
+        sms: sms(settings, core.metrics.clone())?,
         policy: policy(settings),
         core,
     }))
@@ -172,8 +177,23 @@ fn tokens(settings: &ApiSettings) -> Result<SigningKeys, KeyError> {
     Ok(keys.with_leeway_seconds(leeway))
 }
 
+fn sms(settings: &ApiSettings, metrics: Arc<Metrics>) -> Result<SmsQueue, SmsSetupError> {
+    let sms = &settings.sms;
+    let client = match &sms.url {
+        Some(url) => Some(SmsClient::new(url.expose_secret(), sms.timeout)?),
+        None => None,
+    };
+    Ok(SmsQueue::new(SmsParts {
+        client,
+        places: sms.queue,
+        parallel: sms.parallel,
+        expose_codes: settings.recovery.expose_token_for_tests,
+        metrics,
+    }))
+}
+
 fn policy(settings: &ApiSettings) -> Policy {
-    let limits = &settings.limits;
+    let (limits, codes) = (&settings.limits, &settings.codes);
     Policy {
         access_ttl: settings.sessions.access_ttl,
         leeway_seconds: i64::try_from(settings.sessions.clock_leeway.as_secs()).unwrap_or(i64::MAX),
@@ -193,8 +213,29 @@ fn policy(settings: &ApiSettings) -> Policy {
                 attempts: limits.payout_password_failures,
                 window: limits.payout_password_window,
             },
+            code_contact: Limit {
+                attempts: codes.sends_per_contact,
+                window: codes.window,
+            },
+            code_contact_day: Limit {
+                attempts: codes.sends_per_contact_per_day,
+                window: Duration::from_secs(86_400),
+            },
+            code_source: Limit {
+                attempts: codes.sends_per_source,
+                window: codes.window,
+            },
+            code_brand: Limit {
+                attempts: codes.sends_per_brand_per_minute,
+                window: Duration::from_secs(60),
+            },
         },
         requests_per_agent: settings.http.requests_per_agent,
         max_open_withdrawals: i64::from(settings.withdraw.max_open),
+        code_ttl: settings.recovery.token_ttl,
+        code_guesses: i16::try_from(codes.guesses).unwrap_or(i16::MAX),
+        recovery_answer_after: settings.recovery.answer_after,
+        payout_cooldown: settings.payout.cooldown,
+        cards_per_agent: i64::from(settings.payout.cards_per_agent),
     }
 }

@@ -129,6 +129,16 @@ metrics! {
     db_role_overprivileged: IntGauge;
     /// Withdrawal requests by outcome.
     withdrawals_total: IntCounterVec["outcome"];
+    /// Steps of recovery by how they ended.
+    recovery_total: IntCounterVec["action", "outcome"];
+    /// Messages with a code that did not reach the SMS provider, or that it did not take (P-201).
+    recovery_sms_delivery_failed_total: IntCounter;
+    /// Recoveries asked for accounts that have a mail address and no phone (P-202).
+    recovery_email_unprovisioned_total: IntCounter;
+    /// Messages by what became of them.
+    sms_delivery_total: IntCounterVec["outcome"];
+    /// Messages that wait for the SMS provider or are on their way to it.
+    sms_queue_length: IntGauge;
     /// Password checks refused because the hashing queue was full.
     hash_pool_refused_total: IntCounter;
 

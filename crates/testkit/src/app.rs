@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use agent_api::serve::{self, BrandGuard, Listeners};
@@ -19,6 +20,7 @@ use tracing_subscriber::{fmt::MakeWriter, layer::SubscriberExt as _};
 use crate::{
     client::{Answer, Session},
     database::TestDatabase,
+    fake_sms::FakeSms,
     fixture,
     own_servers::OwnServers,
     probe,
@@ -33,6 +35,9 @@ const KEYS: [(&str, &str); 5] = [
     ("AES_IV", fixture::AES_IV),
     ("LOG_FILTER", "debug"),
 ];
+
+/// How long messages may be on their way when a test ends.
+const MESSAGES_END: Duration = Duration::from_secs(10);
 
 /// A running API with everything a test needs to look behind it.
 pub struct TestApp {
@@ -49,6 +54,8 @@ pub struct TestApp {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) http: reqwest::Client,
     pub(crate) planted: Mutex<Vec<String>>,
+    planted_codes: Mutex<Vec<String>>,
+    sms: FakeSms,
     database: TestDatabase,
     redis_database: RedisDatabase,
     shutdown: CancellationToken,
@@ -90,7 +97,8 @@ impl TestApp {
         let logs = Logs::default();
         let subscriber = tracing_subscriber::registry().with(log::layer_for_tests(logs.clone()));
         let guard = tracing::subscriber::set_default(subscriber);
-        let environment = environment(&database, &redis_database, overrides);
+        let sms = FakeSms::start().await;
+        let environment = environment(&database, &redis_database, &sms, overrides);
         let settings = ApiSettings::load(&Env::from_pairs(environment.clone()));
         let settings = settings.unwrap_or_else(|errors| panic!("{errors}"));
         let clock = Clock::system();
@@ -119,6 +127,8 @@ impl TestApp {
             environment,
             http: client(),
             planted: Mutex::default(),
+            planted_codes: Mutex::default(),
+            sms,
             database,
             redis_database,
             shutdown,
@@ -140,6 +150,22 @@ impl TestApp {
             .lock()
             .expect("planted secrets")
             .push(secret.into());
+    }
+
+    /// As [`Self::plant`], for a one-time code: it is looked for where it stands by itself, because
+    /// six digits are in every longer number by chance. Codes that [`Self::sms`] was handed are
+    /// planted without asking.
+    pub fn plant_code(&self, code: impl Into<String>) {
+        self.planted_codes
+            .lock()
+            .expect("planted codes")
+            .push(code.into());
+    }
+
+    /// The SMS provider of this API.
+    #[must_use]
+    pub fn sms(&self) -> &FakeSms {
+        &self.sms
     }
 
     /// A request to a path under a host.
@@ -190,20 +216,50 @@ impl TestApp {
     /// every event is published or waits.
     pub async fn finish(mut self) {
         self.finished = true;
+        self.end_messages().await;
         probe::books_balance(&self.owner).await;
         probe::outbox_is_accounted_for(&self.owner, &mut self.redis).await;
         let planted = std::mem::take(&mut *self.planted.lock().expect("planted secrets"));
+        let codes = std::mem::take(&mut *self.planted_codes.lock().expect("planted codes"));
         let mut places = vec![
-            ("logs".to_owned(), self.logs.text()),
+            ("logs".to_owned(), self.logs_to_probe()),
             ("metrics".to_owned(), self.metrics.render()),
         ];
         places.extend(probe::redis_contents(&mut self.redis).await);
         places.extend(probe::table_contents(&self.owner).await);
         probe::assert_absent(&planted, &places);
+        probe::assert_codes_absent(&codes, &places);
         self.stop().await;
         self.owner.close().await;
         self.database.drop().await;
         self.redis_database.release().await;
+    }
+
+    /// Lets messages on their way come to their end, so that their lines are in the log, and plants
+    /// what they held.
+    async fn end_messages(&self) {
+        self.sms.release();
+        self.app.sms.drain(MESSAGES_END).await;
+        for message in self.sms.messages() {
+            if let Some(code) = message.find_code() {
+                self.plant_code(code);
+            }
+            if let Some(digits) = message.to.strip_prefix('+') {
+                self.plant(digits);
+            }
+            self.plant(message.to);
+        }
+    }
+
+    /// The log without the lines that a test asked for (P-203).
+    fn logs_to_probe(&self) -> String {
+        let text = self.logs.text();
+        let switch = self.environment.get("RECOVERY_EXPOSE_TOKEN_FOR_TESTS");
+        if switch.is_none_or(|switch| switch != "on") {
+            return text;
+        }
+        let kept = |line: &&str| !line.contains("shown for tests only: tel=");
+        text.lines().filter(kept).collect::<Vec<_>>().join("\n")
     }
 
     /// Connects to Redis anew: the test's connection does not outlive a restart.
@@ -238,6 +294,7 @@ impl Drop for TestApp {
 fn environment(
     database: &TestDatabase,
     redis: &RedisDatabase,
+    sms: &FakeSms,
     overrides: &[(&str, &str)],
 ) -> BTreeMap<String, String> {
     let mut environment: BTreeMap<String, String> = KEYS
@@ -248,6 +305,7 @@ fn environment(
             // Channels belong to the whole server, so tests would hear each other.
             ("REDIS_CHANNEL_PREFIX", database.name.as_str()),
             ("MULTI_BRAND_ENFORCEMENT", "enforce"),
+            ("SMS_URL", sms.url()),
             ("HTTP_LISTEN", "127.0.0.1:0"),
             ("METRICS_LISTEN", "127.0.0.1:0"),
             ("WORKER_LISTEN", "127.0.0.1:0"),

@@ -2,7 +2,8 @@
 //!
 //! [`TestApp`] gives each test a database cloned from a migrated template, a Redis database, and a
 //! clock that it may move. It ends with [`TestApp::finish`], which looks for planted secrets in
-//! logs, metrics, Redis and every table, and holds every account against its ledger.
+//! logs, metrics, Redis and every table, and holds every account against its ledger. Messages go
+//! to a [`FakeSms`]; phones and codes that it was handed are secrets too.
 //!
 //! Setting up panics with a clear text where it cannot go on: in a test that is the right answer.
 
@@ -11,6 +12,7 @@ pub mod beside;
 pub mod binaries;
 pub mod client;
 pub mod database;
+pub mod fake_sms;
 pub mod fixture;
 pub mod own_servers;
 pub mod probe;
@@ -23,6 +25,7 @@ pub mod worker;
 
 pub use app::TestApp;
 pub use client::{Answer, Session};
+pub use fake_sms::{FakeSms, Message, SmsMode};
 pub use fixture::{AgentFixture, BrandFixture};
 pub use own_servers::OwnServers;
 pub use withdrawal::Payee;

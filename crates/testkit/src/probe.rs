@@ -1,5 +1,7 @@
 //! Looking for what must not be there (the whole suite is the test).
 
+use std::collections::BTreeSet;
+
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -12,7 +14,7 @@ type Place = (String, String);
 
 /// Panics when a planted secret shows up in clear, hex or base64.
 pub fn assert_absent(planted: &[String], places: &[Place]) {
-    for secret in planted {
+    for secret in BTreeSet::from_iter(planted) {
         for form in forms(secret) {
             for (place, text) in places {
                 if let Some(at) = text.find(&form) {
@@ -29,6 +31,30 @@ pub fn assert_absent(planted: &[String], places: &[Place]) {
             }
         }
     }
+}
+
+/// Panics when a one-time code shows up in hex, in base64, or by itself in clear.
+pub fn assert_codes_absent(codes: &[String], places: &[Place]) {
+    for code in BTreeSet::from_iter(codes) {
+        for (place, text) in places {
+            let clear = text
+                .match_indices(code.as_str())
+                .any(|(at, _)| stands_alone(text, at, code.len()));
+            let hidden = forms(code)[1..].iter().any(|form| text.contains(form));
+            assert!(!clear && !hidden, "a one-time code is in {place}");
+        }
+    }
+}
+
+/// Whether digits at a place are a word of their own. Within a longer number or a hash, and as the
+/// fraction of a number (`12:30:59.123456`), any six digits turn up by chance.
+fn stands_alone(text: &str, at: usize, length: usize) -> bool {
+    let mut before = text[..at].chars().rev();
+    let mut after = text[at + length..].chars();
+    let word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let previous = before.next();
+    let fraction = previous == Some('.') && before.next().is_some_and(|c| c.is_ascii_digit());
+    !word(previous) && !fraction && !word(after.next())
 }
 
 /// The base64 forms leave out the last characters, which depend on what follows.
@@ -157,4 +183,44 @@ pub async fn stream(
                 .collect()
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> bool {
+        let places = [("logs".to_owned(), text.to_owned())];
+        std::panic::catch_unwind(|| assert_codes_absent(&["123456".to_owned()], &places)).is_err()
+    }
+
+    #[test]
+    fn p199_codes_are_found_where_they_stand_by_themselves() {
+        for text in [
+            "123456",
+            "code=123456",
+            r#"{"code":"123456"}"#,
+            "(7,123456,x)",
+            "your code is 123456.",
+            "a 0123456 and 123456",
+            "hex 313233343536",
+            "base64 MTIzNDU2",
+        ] {
+            assert!(found(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn p199_chance_digits_are_no_code() {
+        for text in [
+            "",
+            "2026-04-28 12:30:59.123456+00",
+            "1234567",
+            "0123456",
+            "a123456b",
+            "fraction 0.123456",
+        ] {
+            assert!(!found(text), "{text}");
+        }
+    }
 }

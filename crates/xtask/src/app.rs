@@ -1,4 +1,4 @@
-//! One process of the API or the worker.
+//! One process of the API, the worker or the stand-in for the SMS provider.
 
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -45,6 +45,19 @@ impl App {
             "worker",
             "agent-worker",
             &[],
+            environment,
+        )
+    }
+
+    /// Stands in for the SMS provider; what it is handed shows up in the log.
+    pub(crate) fn sms(workspace: &Workspace, profile: Profile, environment: &EnvFile) -> Self {
+        let environment = environment.without("JWT_PRIVATE_KEY");
+        Self::new(
+            workspace,
+            profile,
+            "sms",
+            "agent-lab",
+            &["sms"],
             environment,
         )
     }

@@ -8,6 +8,8 @@ use crate::state::Ports;
 const API: u16 = 8080;
 const METRICS: u16 = 9464;
 const WORKER: u16 = 9465;
+/// Also for a state that was written before there was a stand-in for the SMS provider.
+pub(crate) const SMS: u16 = 9466;
 
 /// Chooses all ports; `api` is the port a person insists on.
 pub(crate) fn choose(last: Option<Ports>, api: Option<u16>) -> Outcome<Ports> {
@@ -36,6 +38,7 @@ fn choose_among(
         api,
         metrics: chosen.first_free(&[last.map(|ports| ports.metrics), Some(METRICS)])?,
         worker: chosen.first_free(&[last.map(|ports| ports.worker), Some(WORKER)])?,
+        sms: chosen.first_free(&[last.map(|ports| ports.sms), Some(SMS)])?,
         postgres: chosen.first_free(&[last.map(|ports| ports.postgres)])?,
         redis: chosen.first_free(&[last.map(|ports| ports.redis)])?,
     })
@@ -74,11 +77,12 @@ impl<F: Fn(u16) -> bool> Chosen<F> {
 mod tests {
     use super::*;
 
-    fn all(ports: Ports) -> [u16; 5] {
+    fn all(ports: Ports) -> [u16; 6] {
         [
             ports.api,
             ports.metrics,
             ports.worker,
+            ports.sms,
             ports.postgres,
             ports.redis,
         ]

@@ -56,6 +56,10 @@ fn manage(file: &mut EnvFile, state: &State) {
     file.set("HTTP_LISTEN", listen(state.ports.api));
     file.set("METRICS_LISTEN", listen(state.ports.metrics));
     file.set("WORKER_LISTEN", listen(state.ports.worker));
+    file.set(
+        "SMS_URL",
+        format!("http://127.0.0.1:{}/send", state.ports.sms),
+    );
 }
 
 fn generate(
@@ -112,6 +116,7 @@ mod tests {
                 api: 1003,
                 metrics: 1004,
                 worker: 1005,
+                sms: 1006,
             },
             postgres_password: "pw".into(),
             redis_password: "rw".into(),
@@ -124,6 +129,7 @@ mod tests {
         );
         assert_eq!(file.get("REDIS_URL"), Some("redis://:rw@127.0.0.1:1002"));
         assert_eq!(file.get("HTTP_LISTEN"), Some("127.0.0.1:1003"));
+        assert_eq!(file.get("SMS_URL"), Some("http://127.0.0.1:1006/send"));
         assert_eq!(file.get("AES_KEY"), Some("kept"));
     }
 }

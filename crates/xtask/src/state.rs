@@ -25,6 +25,7 @@ pub(crate) struct Ports {
     pub(crate) api: u16,
     pub(crate) metrics: u16,
     pub(crate) worker: u16,
+    pub(crate) sms: u16,
 }
 
 impl State {
@@ -70,9 +71,10 @@ impl State {
             api,
             metrics,
             worker,
+            sms,
         } = self.ports;
         json!({
-            "ports": { "postgres": postgres, "redis": redis, "api": api, "metrics": metrics, "worker": worker },
+            "ports": { "postgres": postgres, "redis": redis, "api": api, "metrics": metrics, "worker": worker, "sms": sms },
             "postgres_password": self.postgres_password,
             "redis_password": self.redis_password,
             "postgres_data": self.postgres_data.to_string_lossy(),
@@ -94,6 +96,7 @@ impl State {
                 api: port("api")?,
                 metrics: port("metrics")?,
                 worker: port("worker")?,
+                sms: port("sms").unwrap_or(crate::ports::SMS),
             },
             postgres_password: text("postgres_password")?,
             redis_password: text("redis_password")?,
@@ -114,6 +117,7 @@ mod tests {
                 api: 3,
                 metrics: 4,
                 worker: 65535,
+                sms: 4,
             },
             postgres_password: "p".into(),
             redis_password: "r".into(),
@@ -124,6 +128,14 @@ mod tests {
     #[test]
     fn state_survives_writing_and_reading() {
         assert_eq!(State::parse(&state().to_json().to_string()), Some(state()));
+    }
+
+    #[test]
+    fn a_state_of_before_the_sms_provider_is_read() {
+        let mut json = state().to_json();
+        json["ports"].as_object_mut().unwrap().remove("sms");
+        let read = State::parse(&json.to_string()).unwrap();
+        assert_eq!(read.ports.sms, crate::ports::SMS);
     }
 
     #[test]

@@ -65,6 +65,7 @@ fn rows(workspace: &Workspace, state: &State) -> Vec<Row> {
         },
         health("api", state.ports.api),
         health("worker", state.ports.worker),
+        health("sms", state.ports.sms),
     ]
 }
 

@@ -76,7 +76,7 @@ fn run_locked(workspace: &Workspace, options: &UpOptions, interrupt: &Interrupt)
     });
     tell("stopping");
     supervisor.stop_all();
-    for name in ["api", "worker"] {
+    for name in ["sms", "api", "worker"] {
         pid_file::remove(&workspace.pid_file(name));
     }
     Ok(())
@@ -174,6 +174,7 @@ fn start_apps(
 ) -> Outcome<()> {
     let sink = LogSink::new(workspace.dev.join("log"));
     for app in [
+        App::sms(workspace, profile, environment),
         App::api(workspace, profile, environment),
         App::worker(workspace, profile, environment),
     ] {

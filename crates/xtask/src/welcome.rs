@@ -34,6 +34,7 @@ fn text(state: &State, logins: &str) -> String {
          \x20 Docs     {base}/docs\n\
          \x20 Metrics  http://127.0.0.1:{}/metrics (API), http://127.0.0.1:{}/metrics (worker)\n\
          \x20 Hosts    http://brand-a.localhost:{api}, http://brand-b.localhost:{api}\n\
+         \x20 SMS      every message shows up in this log, after \"sms   |\"; also: cargo dev logs sms\n\
          \x20 Look in  cargo dev psql | redis | tail | status\n\
          \n\
          Demo logins\n\
@@ -65,6 +66,7 @@ mod tests {
                 api: 8080,
                 metrics: 9464,
                 worker: 9465,
+                sms: 9466,
             },
             postgres_password: "pg-secret".into(),
             redis_password: "redis-secret".into(),

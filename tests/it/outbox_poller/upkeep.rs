@@ -239,3 +239,20 @@ async fn q88_old_idempotency_keys_are_swept_in_bounded_steps() {
     );
     app.finish().await;
 }
+
+#[tokio::test]
+async fn p112_codes_are_swept_a_day_after_they_expired() {
+    let app = TestApp::spawn().await;
+    app.as_owner(
+        "INSERT INTO agent_recovery (id, purpose, subject_key, brand_id, code_hash, created_at, expires_at) \
+         SELECT gen_random_uuid(), 'recovery', decode(repeat('ab', 32), 'hex'), 1, \
+                decode(repeat('cd', 32), 'hex'), now() - age, now() - age \
+         FROM unnest(ARRAY[interval '25 hours', interval '23 hours', interval '0']) age",
+    )
+    .await;
+    assert_eq!(sweep(&app).step().await.unwrap(), Next::AfterPause);
+    let kept = "SELECT count(*) FROM agent_recovery WHERE expires_at > now() - interval '24 hours'";
+    assert_eq!(app.count("SELECT count(*) FROM agent_recovery").await, 2);
+    assert_eq!(app.count(kept).await, 2);
+    app.finish().await;
+}

@@ -1,16 +1,20 @@
 //! The command line.
 
+mod audit;
 mod check_config;
 mod doctor;
 mod generate_secrets;
 mod migrate;
 mod openapi;
+mod pii;
 mod serve;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use agent_config::{ApiSettings, Env};
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 /// The service behind the portal of agents.
 #[derive(Parser)]
@@ -41,6 +45,11 @@ enum Command {
     },
     /// Print fresh secrets as lines of an environment file.
     GenerateSecrets,
+    /// Look after personal data of older releases.
+    #[command(subcommand)]
+    Pii(pii::Command),
+    /// Print the audit trail of an agent.
+    Audit(audit::AuditArgs),
 }
 
 /// Runs a command; a failure is one clear text on stderr.
@@ -57,6 +66,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Serve => settings().and_then(|settings| block_on(serve::run(settings))),
         Command::Migrate => settings().and_then(|settings| block_on(migrate::run(settings))),
         Command::Doctor => settings().and_then(|settings| block_on(doctor::run(settings))),
+        Command::Pii(command) => settings().and_then(|s| block_on(pii::run(s, command))),
+        Command::Audit(args) => settings().and_then(|s| block_on(audit::run(s, args))),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -77,6 +88,19 @@ fn block_on(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
         .enable_all()
         .build()?
         .block_on(future)
+}
+
+/// SIGTERM and SIGINT stop in order; a second one changes nothing, the order has its own end.
+async fn stop_on_signal(shutdown: CancellationToken) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    shutdown.cancel();
+    Ok(())
 }
 
 /// Prints a line for people or programs.

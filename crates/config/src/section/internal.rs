@@ -1,10 +1,10 @@
-//! Other services: who may call, and where messages are handed over.
+//! Other services: who may call.
 
 use secrecy::SecretString;
 
 use crate::{Environment, reader::Reader, variables::var};
 
-/// Credentials and addresses of other services.
+/// Credentials of other services, and the one reserved address.
 #[derive(Clone, Debug)]
 pub struct InternalSettings {
     /// Kept and never sent: this service calls no other one (P-117, Q-05).
@@ -15,8 +15,6 @@ pub struct InternalSettings {
     pub per_caller_token_required: bool,
     /// Reserved (P-122).
     pub admin_server_host: Option<String>,
-    /// `None`: SMS are not provisioned (P-119). May hold a credential.
-    pub sms_url: Option<SecretString>,
 }
 
 impl InternalSettings {
@@ -26,7 +24,6 @@ impl InternalSettings {
             shared_token: reader.secret(&var::INTERNAL_SERVICE_TOKEN),
             per_caller_token_required: reader.switch(&var::PER_CALLER_TOKEN_REQUIRED),
             admin_server_host: reader.text(&var::ADMIN_SERVER_HOST),
-            sms_url: reader.url(&var::SMS_URL, &["https", "http"]),
         };
         if internal.shared_token.is_some() {
             reader.warn(

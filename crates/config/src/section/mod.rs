@@ -11,5 +11,6 @@ pub(crate) mod outbox;
 pub(crate) mod recovery;
 pub(crate) mod redis;
 pub(crate) mod sessions;
+pub(crate) mod sms;
 pub(crate) mod withdraw;
 pub(crate) mod worker;

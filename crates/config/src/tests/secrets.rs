@@ -44,7 +44,7 @@ fn p145_neither_debug_nor_the_listing_shows_a_secret() {
         vars = vars.set(variable.name, &value);
     }
     let (api, worker) = (vars.api().unwrap(), vars.worker().unwrap());
-    assert!(api.keys.aes_key.is_some() && api.internal.sms_url.is_some());
+    assert!(api.keys.aes_key.is_some() && api.sms.url.is_some());
     let text = format!(
         "{api:?} {:?} {:?} {worker:?} {:?} {:?}",
         api.redacted(),

@@ -232,6 +232,26 @@ fn urls_are_checked_by_scheme() {
 }
 
 #[test]
+fn p119_the_sms_provider_is_an_http_url_or_unset() {
+    let unset = Vars::minimal().api().unwrap().sms;
+    assert!(unset.url.is_none());
+    assert_eq!(
+        (unset.timeout, unset.queue, unset.parallel),
+        (secs(5), 1000, 8)
+    );
+    for bad in [
+        "sms-token-7",
+        "ftp://sms-token-7",
+        "http://",
+        "http:sms-token-7 x",
+    ] {
+        let faults = Vars::minimal().set("SMS_URL", bad).api_faults();
+        assert_eq!(names(&faults), ["SMS_URL"], "{bad}");
+        assert!(!faults[0].contains("sms-token-7"), "{faults:?}");
+    }
+}
+
+#[test]
 fn q93_migrations_use_the_applications_url_unless_another_is_given() {
     let settings = Vars::minimal().api().unwrap();
     let same = settings.database.url.expose_secret();

@@ -2,4 +2,6 @@
 
 pub mod auth;
 pub mod bank;
+pub mod contact;
+pub mod recovery;
 pub mod withdraw;

@@ -5,5 +5,6 @@ pub mod auth;
 pub mod bank;
 pub mod common;
 pub mod profile;
+pub mod recovery;
 pub mod withdraw;
 pub mod withdraw_transition;

@@ -3,13 +3,15 @@
 use utoipa_axum::routes;
 
 use super::Aliases;
-use crate::portal::{auth, bank, common, profile, withdraw};
+use crate::portal::{auth, bank, common, profile, recovery, withdraw};
 
 /// Old paths whose routes need no session.
 pub(crate) fn public() -> Aliases {
     Aliases::default()
         .alias("/user/login", routes!(auth::login))
         .alias("/user/refresh_token", routes!(auth::refresh_token))
+        .alias("/user/forget", routes!(recovery::forget))
+        .alias("/user/forget/send-sms", routes!(recovery::forget_send_sms))
 }
 
 /// Old paths behind the sign-in.

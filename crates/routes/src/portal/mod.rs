@@ -6,4 +6,5 @@ pub mod bank;
 pub mod common;
 pub mod list;
 pub mod profile;
+pub mod recovery;
 pub mod withdraw;

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use agent_persistence::{idempotency, outbox, portal::auth};
+use agent_persistence::{
+    idempotency, outbox,
+    portal::{auth, recovery},
+};
+use chrono::TimeDelta;
 use agent_services::Core;
 
 use crate::supervisor::{Job, Next};
@@ -12,6 +16,8 @@ const EVERY: Duration = Duration::from_secs(600);
 const DAYS_AHEAD: i32 = 7;
 /// Rows swept by one statement, so that none holds locks for long.
 const ROWS: i64 = 5_000;
+/// Codes that are over stay for a day: a late guess is then told from one at nothing.
+const CODES_KEPT: TimeDelta = TimeDelta::days(1);
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// See the module.
@@ -40,7 +46,8 @@ impl Sweep {
         let now = self.core.clock.now();
         let keys = idempotency::sweep(pool, now - self.idempotency_ttl, ROWS).await?;
         let tokens = auth::sweep_tokens(pool, now, ROWS).await?;
-        Ok(keys.max(tokens) >= ROWS.unsigned_abs())
+        let codes = recovery::sweep(pool, now - CODES_KEPT, ROWS).await?;
+        Ok(keys.max(tokens).max(codes) >= ROWS.unsigned_abs())
     }
 }
 
