@@ -1,6 +1,7 @@
 //! The product from outside: real Postgres, real Redis, real HTTP.
 
 mod agent_integration;
+mod audit_trail;
 mod boot;
 mod brand;
 mod coverage;

@@ -161,7 +161,7 @@ variables! {
         plain IDEMPOTENCY_TTL_HOURS = "24";
     }
     "Payout accounts" {
-        /// Payout accounts stay as they are for so long after a change of phone that the old owner did not prove.
+        /// How long payout accounts stay as they are after an unproven change of phone.
         plain PAYOUT_COOLDOWN_HOURS = "24";
         /// Cards that an agent may bind.
         plain CARDS_PER_AGENT = "5";

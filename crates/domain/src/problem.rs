@@ -60,6 +60,8 @@ codes! {
     DailyLimitReached = 409 "daily_limit_reached" "Daily limit reached";
     CardLimit = 409 "card_limit" "Too many cards";
     CardTaken = 409 "card_taken" "Card already bound";
+    PayoutCooldown = 409 "payout_cooldown" "Payout accounts are locked for a while";
+    PhoneUnbound = 409 "phone_unbound" "No phone bound";
     IdempotencyConflict = 409 "idempotency_conflict" "Idempotency key reused";
     PayloadTooLarge = 413 "payload_too_large" "Body too large";
     UnsupportedMediaType = 415 "unsupported_media_type" "Unsupported media type";

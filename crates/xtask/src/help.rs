@@ -34,7 +34,7 @@ const TOPICS: &[Topic] = &[
     },
     Topic {
         name: "logs",
-        usage: "logs [api|worker|postgres|redis]...",
+        usage: "logs [api|worker|sms|postgres|redis]...",
         summary: "follow the logs of the running system",
         more: "",
     },

@@ -1,5 +1,6 @@
 //! Personal data at rest (P-130 … P-146): what is stored, and what is read.
 
+mod backfill;
 mod damaged;
 mod readable;
 mod written;

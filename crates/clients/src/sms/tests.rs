@@ -69,7 +69,7 @@ fn answer(status: u16, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn p119_the_request_holds_phone_text_and_reference() {
+async fn p117_p119_p171_the_request_holds_the_message_and_no_credential_of_ours() {
     let (listener, address) = listener().await;
     let serving = answering(listener, answer(200, ""));
     send(&client(address, 5000)).await.unwrap();
@@ -84,11 +84,27 @@ async fn p119_the_request_holds_phone_text_and_reference() {
         head.starts_with(&format!("post /send?key={TOKEN} http/1.1\r\n")),
         "{head}"
     );
+    let mut headers: Vec<&str> = head
+        .lines()
+        .skip(1)
+        .filter_map(|line| Some(line.split_once(':')?.0))
+        .collect();
+    headers.sort_unstable();
+    // The authorization is what the address held.
+    let known = [
+        "accept",
+        "authorization",
+        "content-length",
+        "content-type",
+        "host",
+    ];
+    assert_eq!(headers, known);
     assert!(
         head.contains("\r\ncontent-type: application/json"),
         "{head}"
     );
-    assert!(head.contains("\r\nauthorization: basic "), "{head}");
+    let basic = "\r\nauthorization: basic dxnlcjp0b2tlbi1pbi10agutywrkcmvzcw==";
+    assert!(head.contains(basic), "{head}");
 }
 
 #[tokio::test]
@@ -252,7 +268,7 @@ fn q05_a_proxy_in_the_environment_is_not_used() {
     let output = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "sms::tests::p119_the_request_holds_phone_text_and_reference",
+            "sms::tests::p117_p119_p171_the_request_holds_the_message_and_no_credential_of_ours",
         ])
         .envs(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].map(|name| (name, dead)))
         .env_remove("NO_PROXY")

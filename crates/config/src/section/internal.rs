@@ -7,7 +7,7 @@ use crate::{Environment, reader::Reader, variables::var};
 /// Credentials of other services, and the one reserved address.
 #[derive(Clone, Debug)]
 pub struct InternalSettings {
-    /// Kept and never sent: this service calls no other one (P-117, Q-05).
+    /// Kept and never sent: no service of the platform is called (P-117, Q-05).
     pub service_token_agent: Option<SecretString>,
     /// The deprecated credential that all callers share (P-121).
     pub shared_token: Option<SecretString>,

@@ -42,3 +42,46 @@ pub fn check_new_password(field: &str, password: &str) -> Result<(), Problem> {
         Err(Problem::field(field, "must have 8 to 128 characters"))
     }
 }
+
+/// A payout password is a PIN of 6 to 12 digits that is not the login password.
+///
+/// # Errors
+/// `validation_failed` on `field`.
+pub fn check_new_payout_password(
+    field: &str,
+    pin: &str,
+    login_password: &str,
+) -> Result<(), Problem> {
+    if !(6..=12).contains(&pin.len()) || !pin.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Problem::field(field, "must have 6 to 12 digits"));
+    }
+    if pin == login_password {
+        return Err(Problem::field(field, "must not be the login password"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q100_a_payout_password_is_digits_and_not_the_login_password() {
+        for pin in ["123456", "000000", "123456789012"] {
+            assert!(check_new_payout_password("pin", pin, "a login password").is_ok());
+        }
+        for pin in [
+            "",
+            "12345",
+            "1234567890123",
+            "12345a",
+            "１２３４５６",
+            "123 456",
+            "-12345",
+            "\u{661}\u{661}\u{661}",
+        ] {
+            assert!(check_new_payout_password("pin", pin, "x").is_err(), "{pin}");
+        }
+        assert!(check_new_payout_password("pin", "12345678", "12345678").is_err());
+    }
+}

@@ -1,5 +1,9 @@
 //! Payout cards: the spelling of numbers and holders, and what an agent sees of them.
 
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
 /// Characters of a card or account number without spaces: the shortest account numbers have eight,
 /// an IBAN at most 34 (ISO 13616).
 const CARD_LENGTH: std::ops::RangeInclusive<usize> = 8..=34;
@@ -20,6 +24,29 @@ pub fn normalise_card(text: &str) -> Option<String> {
         && number.bytes().all(|byte| byte.is_ascii_alphanumeric())
         && digits >= MIN_CARD_DIGITS;
     valid.then_some(number)
+}
+
+/// The spellings in which older rows may hold a number: as it is, and in groups of four.
+#[must_use]
+pub fn older_card_spellings(number: &str) -> Vec<String> {
+    let letters: Vec<char> = number.chars().collect();
+    let groups: Vec<String> = letters.chunks(4).map(|four| four.iter().collect()).collect();
+    vec![number.to_owned(), groups.join(" "), groups.join("-")]
+}
+
+/// How much is left of the time in which payout accounts stay as they are, after a change of hands
+/// that its old owner did not prove. `None` when it is over or never began.
+#[must_use]
+pub fn cooldown_left(
+    since: Option<DateTime<Utc>>,
+    cooldown: Duration,
+    now: DateTime<Utc>,
+) -> Option<Duration> {
+    let cooldown = TimeDelta::from_std(cooldown).unwrap_or(TimeDelta::MAX);
+    let end = since?
+        .checked_add_signed(cooldown)
+        .unwrap_or(DateTime::<Utc>::MAX_UTC);
+    (end - now).to_std().ok().filter(|left| !left.is_zero())
 }
 
 /// The spelling of a holder's name under which equal names meet: single spaces, capitals.
@@ -110,6 +137,31 @@ mod tests {
         }
         assert_eq!(normalise_card(&"1".repeat(35)), None);
         assert_eq!(last4("DE89370400440532013000"), "3000");
+    }
+
+    #[test]
+    fn q89_older_spellings_are_the_same_number() {
+        for number in ["4111111111111111", "DE89370400440532013000"] {
+            for spelling in older_card_spellings(number) {
+                assert_eq!(normalise_card(&spelling).as_deref(), Some(number));
+            }
+        }
+    }
+
+    #[test]
+    fn q85_the_cooldown_ends_when_its_time_is_over() {
+        let day = Duration::from_secs(86_400);
+        let began = DateTime::<Utc>::UNIX_EPOCH;
+        let at = |seconds| began + TimeDelta::seconds(seconds);
+        assert_eq!(cooldown_left(None, day, began), None);
+        assert_eq!(cooldown_left(Some(began), day, began), Some(day));
+        let last = cooldown_left(Some(began), day, at(86_399));
+        assert_eq!(last, Some(Duration::from_secs(1)));
+        assert_eq!(cooldown_left(Some(began), day, at(86_400)), None);
+        // Clocks differ a little between machines.
+        assert!(cooldown_left(Some(began), day, at(-1)).is_some());
+        let ever = cooldown_left(Some(began), Duration::MAX, at(86_400));
+        assert!(ever.is_some());
     }
 
     #[test]

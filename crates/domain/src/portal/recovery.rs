@@ -81,6 +81,7 @@ pub enum Reason {
     /// Not the brand of the code, or not on the account's list.
     BrandNotEnabled,
     UnknownAccount,
+    AccountLocked,
     /// The phone given is not the account's.
     ContactMismatch,
     /// The account has an e-mail address only, and no e-mail is sent.
@@ -104,6 +105,7 @@ impl Reason {
             Self::BrandUnresolved => "BRAND_UNRESOLVED",
             Self::BrandNotEnabled => "BRAND_NOT_ENABLED",
             Self::UnknownAccount => "UNKNOWN_ACCOUNT",
+            Self::AccountLocked => "ACCOUNT_LOCKED",
             Self::ContactMismatch => "CONTACT_MISMATCH",
             Self::EmailUnprovisioned => "EMAIL_UNPROVISIONED",
             Self::NoContact => "NO_CONTACT",
@@ -123,6 +125,7 @@ impl Reason {
             }
             Self::BrandUnresolved | Self::BrandNotEnabled => RecoveryOutcome::BrandMismatch,
             Self::UnknownAccount
+            | Self::AccountLocked
             | Self::ContactMismatch
             | Self::EmailUnprovisioned
             | Self::NoContact

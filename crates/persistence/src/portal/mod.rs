@@ -4,6 +4,7 @@ pub mod account;
 pub mod auth;
 pub mod bank;
 pub mod common;
+pub mod edit;
 pub mod profile;
 pub mod recovery;
 pub mod withdraw;

@@ -20,6 +20,7 @@ pub struct PayoutCard {
     pub card_number: String,
     pub card_last4: String,
     pub holder_name: String,
+    pub created_at: DateTime<Utc>,
 }
 
 /// The terms that a statement read for one agent on one brand.
@@ -43,6 +44,8 @@ pub struct OrderFacts {
     pub open_orders: i64,
     pub orders_today: i64,
     pub card: Option<PayoutCard>,
+    /// Since when nothing is paid to a younger card.
+    pub payout_cooldown_since: Option<DateTime<Utc>>,
 }
 
 /// Reads the facts in one statement. Call it after the account lock: only then do the counts hold.
@@ -71,7 +74,8 @@ pub async fn order_facts(
                   AND w.created_at >= $4 AND w.created_at < $5
                   AND w.status NOT IN ('cancelled', 'rejected')) AS "orders_today!",
                c.id AS "card_id?", c.bank_id AS "bank_id?", k.name AS "bank_name?", c.card_number AS "card_number?",
-               c.card_last4::text AS "card_last4?", c.holder_name AS "holder_name?"
+               c.card_last4::text AS "card_last4?", c.holder_name AS "holder_name?", c.created_at AS "card_created_at?",
+               (SELECT a.payout_cooldown_since FROM agent a WHERE a.guid = $1) AS payout_cooldown_since
         FROM brand b
         LEFT JOIN agent_setting s ON s.brand_id = b.brand_id AND s.agent_id = $1
         LEFT JOIN agent_bank_card c ON c.id = $3 AND c.agent_id = $1 AND c.deleted_at IS NULL
@@ -94,6 +98,7 @@ pub async fn order_facts(
         row.card_number,
         row.card_last4,
         row.holder_name,
+        row.card_created_at,
     ) {
         (
             Some(id),
@@ -102,6 +107,7 @@ pub async fn order_facts(
             Some(card_number),
             Some(card_last4),
             Some(holder_name),
+            Some(created_at),
         ) => Some(PayoutCard {
             id: CardId(id),
             bank_id,
@@ -109,6 +115,7 @@ pub async fn order_facts(
             card_number,
             card_last4,
             holder_name,
+            created_at,
         }),
         _ => None,
     };
@@ -117,6 +124,7 @@ pub async fn order_facts(
         open_orders: row.open_orders,
         orders_today: row.orders_today,
         card,
+        payout_cooldown_since: row.payout_cooldown_since,
     })
 }
 

@@ -109,16 +109,20 @@ impl Account {
     }
 }
 
-/// Looks the account up. One that is locked, deleted, or shares the contact with another counts as
-/// unknown.
+/// Looks the account up. One that is locked, deleted, or shares the contact with another is
+/// answered like an unknown one.
 pub(crate) async fn find(
     app: &App,
     brand: Option<&Brand>,
     named: &Named,
 ) -> Result<Account, Problem> {
     let row = look_up(app, brand, named).await?;
-    let Some(row) = row.filter(|row| row.status == AgentStatus::Active) else {
-        return Ok(Account::refused(None, Reason::UnknownAccount));
+    let row = match row {
+        Some(row) if row.status == AgentStatus::Active => row,
+        Some(row) if row.status == AgentStatus::Locked => {
+            return Ok(Account::refused(Some(row.agent), Reason::AccountLocked));
+        }
+        _ => return Ok(Account::refused(None, Reason::UnknownAccount)),
     };
     let account = contact_of(app, brand, &row);
     let Named::UsernameAndPhone { phone, .. } = named else {

@@ -1,4 +1,4 @@
-//! Keeps the four processes of the development system running, and stops them in order.
+//! Keeps the processes of the development system running, and stops them in order.
 
 mod backoff;
 mod log;

@@ -1,0 +1,15 @@
+//! Setting a new password by a code sent to the phone (P-180 … P-203, P-210 … P-215).
+
+mod audit;
+mod brands;
+mod contacts;
+mod guesses;
+mod hostile;
+mod limits;
+mod logs;
+mod races;
+mod shapes;
+mod stage;
+mod tokens;
+mod together;
+mod walk;
