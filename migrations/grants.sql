@@ -37,4 +37,6 @@ GRANT INSERT ON agent_ledger, recovery_audit, admin_audit, agent_outbox TO agent
 GRANT INSERT, UPDATE, DELETE ON agent_outbox_pending, outbox_worker TO agent_service_app;
 GRANT UPDATE ON outbox_lease TO agent_service_app;
 GRANT EXECUTE ON FUNCTION agent_outbox_ensure_partitions(integer), agent_outbox_drop_expired(integer),
-    player_stat_daily_ensure_partitions(integer, integer) TO agent_service_app;
+    player_stat_daily_ensure_partitions(integer, integer), player_stat_daily_drop_expired(integer),
+    visible_message(bigint, bigint, timestamptz),
+    brand_status(bigint, bigint), downline_agent(bigint, bigint), provider_share(bigint, bigint, integer, date) TO agent_service_app;

@@ -62,6 +62,7 @@ fn transactions_begin_in_services_alone() {
     let begins = [
         "db.begin()",
         "db.snapshot()",
+        "db.report()",
         ".begin().await",
         ".begin_with(",
     ];
@@ -76,12 +77,17 @@ fn transactions_begin_in_services_alone() {
 
 /// The changes that have to be in the audit log are methods of the proof that they are.
 #[test]
-fn accounts_passwords_and_orders_change_only_through_the_audited_transaction() {
+fn accounts_passwords_orders_and_shares_change_only_through_the_audited_transaction() {
     let writes = [
         "UPDATE agent_account",
         "INSERT INTO agent_ledger",
         "INSERT INTO agent_withdraw",
         "UPDATE agent_withdraw",
+        "INSERT INTO coupon (",
+        "UPDATE coupon SET",
+        "INSERT INTO coupon_log",
+        "UPDATE agent_coupon_quota",
+        "INSERT INTO agent_provider_percentage",
         "SET password_hash = $2",
     ];
     let audited = [
@@ -89,6 +95,26 @@ fn accounts_passwords_and_orders_change_only_through_the_audited_transaction() {
         (
             "crates/persistence/src/portal/account.rs",
             "INSERT INTO agent_ledger",
+        ),
+        (
+            "crates/persistence/src/portal/provider.rs",
+            "INSERT INTO agent_provider_percentage",
+        ),
+        (
+            "crates/persistence/src/portal/coupon_grant.rs",
+            "INSERT INTO coupon (",
+        ),
+        (
+            "crates/persistence/src/portal/coupon_grant.rs",
+            "UPDATE agent_coupon_quota",
+        ),
+        (
+            "crates/persistence/src/portal/coupon_recycle.rs",
+            "UPDATE coupon SET",
+        ),
+        (
+            "crates/persistence/src/portal/coupon_recycle.rs",
+            "UPDATE agent_coupon_quota",
         ),
         (
             "crates/persistence/src/portal/withdraw.rs",
@@ -99,7 +125,12 @@ fn accounts_passwords_and_orders_change_only_through_the_audited_transaction() {
             "UPDATE agent_withdraw",
         ),
     ];
-    let elsewhere = ["crates/lab/src/seed/", "crates/testkit/"];
+    // Coupons expire by themselves.
+    let elsewhere = [
+        "crates/lab/src/seed/",
+        "crates/testkit/",
+        "crates/persistence/src/portal/coupon_expiry.rs",
+    ];
     let allowed: Vec<&str> = audited
         .iter()
         .map(|(file, _)| *file)

@@ -43,6 +43,7 @@ pub use section::{
     redis::RedisSettings,
     sessions::SessionSettings,
     sms::SmsSettings,
+    statistics::StatisticsSettings,
     withdraw::WithdrawSettings,
     worker::{HeartbeatSettings, ProcessSettings},
 };

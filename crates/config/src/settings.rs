@@ -7,7 +7,7 @@ use crate::{
     CodeSettings, ConfigErrors, DatabaseSettings, Env, Environment, HashSettings,
     HeartbeatSettings, HttpSettings, InternalSettings, JwtSettings, KeySettings, LimitSettings,
     LogSettings, OutboxSettings, PayoutSettings, ProcessSettings, RecoverySettings, RedisSettings,
-    SessionSettings, SmsSettings, WithdrawSettings,
+    SessionSettings, SmsSettings, StatisticsSettings, WithdrawSettings,
     reader::{Findings, Reader},
     variables::var,
 };
@@ -101,6 +101,7 @@ pub struct WorkerSettings {
     pub process: ProcessSettings,
     pub heartbeat: HeartbeatSettings,
     pub outbox: OutboxSettings,
+    pub statistics: StatisticsSettings,
     findings: Findings,
 }
 
@@ -124,6 +125,7 @@ impl WorkerSettings {
             process: ProcessSettings::read(r),
             heartbeat: HeartbeatSettings::read(r),
             outbox: OutboxSettings::read(r, &redis),
+            statistics: StatisticsSettings::read(r),
             redis,
             environment,
             findings: Findings::default(),

@@ -263,5 +263,7 @@ variables! {
         plain OUTBOX_RETENTION_DAYS = "7";
         /// Entries to which the stream is trimmed.
         plain OUTBOX_STREAM_MAX_LEN = "1000000";
+        /// Whole months for which players' days are kept; 0 = for ever, else at least 4.
+        plain STAT_RETENTION_MONTHS = "13";
     }
 }

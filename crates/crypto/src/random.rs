@@ -11,6 +11,12 @@ use zeroize::Zeroizing;
 /// Letters and digits without those that are mistaken for one another (0 O o, 1 l I).
 const PASSWORD_ALPHABET: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
+/// Letters and digits that are told apart even when they are read aloud (no 0 O, 1 I).
+const CODE_ALPHABET: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+/// Characters of an invite code: 40 bits, so that trying them out finds none.
+const INVITE_CODE_LENGTH: usize = 8;
+
 /// 20 characters of an alphabet of 56 are 116 bits.
 const INITIAL_PASSWORD_LENGTH: usize = 20;
 
@@ -69,12 +75,21 @@ pub fn uuid_v7(now: DateTime<Utc>) -> Uuid {
 /// A first password for an account made by somebody else: shown once, to be changed.
 #[must_use]
 pub fn initial_password() -> SecretString {
-    let bound = u32::try_from(PASSWORD_ALPHABET.len()).unwrap_or(u32::MAX);
-    let mut text = String::with_capacity(INITIAL_PASSWORD_LENGTH);
-    text.extend(
-        (0..INITIAL_PASSWORD_LENGTH).map(|_| char::from(PASSWORD_ALPHABET[below(bound) as usize])),
-    );
-    SecretString::from(text)
+    SecretString::from(text_of(PASSWORD_ALPHABET, INITIAL_PASSWORD_LENGTH))
+}
+
+/// The code by which players name the agent who invited them.
+#[must_use]
+pub fn invite_code() -> String {
+    text_of(CODE_ALPHABET, INVITE_CODE_LENGTH)
+}
+
+fn text_of(alphabet: &[u8], length: usize) -> String {
+    let bound = u32::try_from(alphabet.len()).unwrap_or(u32::MAX);
+    // With room for all of it, so that no part of a password is left behind by a move.
+    let mut text = String::with_capacity(length);
+    text.extend((0..length).map(|_| char::from(alphabet[below(bound) as usize])));
+    text
 }
 
 /// A new opaque token of 32 random bytes.
@@ -166,6 +181,16 @@ mod tests {
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() && !"0Oo1lI".contains(c))
             );
+        }
+    }
+
+    #[test]
+    fn invite_codes_differ_and_are_read_aloud_easily() {
+        let codes: HashSet<String> = (0..100).map(|_| invite_code()).collect();
+        assert_eq!(codes.len(), 100);
+        for code in codes {
+            assert_eq!(code.len(), INVITE_CODE_LENGTH);
+            assert!(code.bytes().all(|byte| CODE_ALPHABET.contains(&byte)));
         }
     }
 

@@ -7,6 +7,9 @@ use chrono_tz::Tz;
 
 use crate::{BrandId, money::Currency};
 
+/// How an agent may stand on a brand: let in, shut out, or not yet decided about.
+pub const MEMBERSHIP_STATES: [&str; 3] = ["enabled", "disabled", "pending"];
+
 /// What happens to a request whose brand the agent may not serve (P-106, P-161 … P-163).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnforcementMode {

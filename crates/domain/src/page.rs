@@ -38,6 +38,13 @@ impl PageRequest {
     }
 }
 
+/// By what a list is sorted, and which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort<K> {
+    pub key: K,
+    pub descending: bool,
+}
+
 /// One page of a list.
 #[derive(Clone, Debug, Serialize)]
 pub struct Page<T, S = ()> {

@@ -60,6 +60,8 @@ codes! {
     DailyLimitReached = 409 "daily_limit_reached" "Daily limit reached";
     CardLimit = 409 "card_limit" "Too many cards";
     CardTaken = 409 "card_taken" "Card already bound";
+    CouponQuotaExceeded = 409 "coupon_quota_exceeded" "Coupon quota exceeded";
+    CouponNotRecyclable = 409 "coupon_not_recyclable" "Coupon not recyclable";
     PayoutCooldown = 409 "payout_cooldown" "Payout accounts are locked for a while";
     PhoneUnbound = 409 "phone_unbound" "No phone bound";
     IdempotencyConflict = 409 "idempotency_conflict" "Idempotency key reused";
@@ -68,6 +70,7 @@ codes! {
     ValidationFailed = 422 "validation_failed" "Validation failed";
     BelowMinWithdrawal = 422 "below_min_withdrawal" "Below minimum";
     AboveMaxWithdrawal = 422 "above_max_withdrawal" "Above maximum";
+    PercentageOutOfRange = 422 "percentage_out_of_range" "Percentage out of range";
     RangeTooLong = 422 "range_too_long" "Range too long";
     RateLimited = 429 "rate_limited" "Too many attempts";
     Internal = 500 "internal" "Internal error";

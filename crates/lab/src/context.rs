@@ -54,6 +54,7 @@ impl Lab {
             max_connections: 2,
             acquire_timeout: database.acquire_timeout,
             statement_timeout: database.statement_timeout,
+            report_timeout: database.report_timeout,
             lock_timeout: database.lock_timeout,
             idle_in_transaction_timeout: database.idle_in_transaction_timeout,
             statement_cache: database.statement_cache,

@@ -7,6 +7,7 @@
 )]
 
 mod account;
+mod admin;
 mod agent;
 mod brand;
 mod check;
@@ -15,6 +16,7 @@ mod lookup;
 mod out;
 mod seed;
 mod sms;
+mod stream;
 mod table;
 mod tail;
 mod withdraw;
@@ -57,6 +59,8 @@ enum Command {
     Account(account::Command),
     /// Stand in for the SMS provider: print every message that the API hands over.
     Sms,
+    /// Stand in for the admin service where it answers events: let new agents in.
+    Admin(admin::Args),
     /// Check that every account equals its ledger, and show the outbox backlog.
     Check,
 }
@@ -95,6 +99,7 @@ async fn run(lab: &Lab, command: Command) -> anyhow::Result<()> {
         Command::Withdraw(command) => withdraw::run(lab, &command).await,
         Command::Account(command) => account::run(lab, &command).await,
         Command::Sms => sms::run(lab).await,
+        Command::Admin(args) => admin::run(lab, &args).await,
         Command::Check => check::run(lab).await,
     }
 }

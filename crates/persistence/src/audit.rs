@@ -110,6 +110,30 @@ impl<'t> AuditedTx<'t> {
         password_hash: &str,
         at: DateTime<Utc>,
     ) -> Result<(), DbError> {
+        self.replace_password(agent, password_hash, false, at).await
+    }
+
+    /// As [`Self::set_password`], by somebody other than its owner: the password has to be changed,
+    /// and for a while payout accounts stay as they are (Q-85).
+    ///
+    /// # Errors
+    /// The statement failed.
+    pub async fn set_temporary_password(
+        &mut self,
+        agent: AgentGuid,
+        password_hash: &str,
+        at: DateTime<Utc>,
+    ) -> Result<(), DbError> {
+        self.replace_password(agent, password_hash, true, at).await
+    }
+
+    async fn replace_password(
+        &mut self,
+        agent: AgentGuid,
+        password_hash: &str,
+        temporary: bool,
+        at: DateTime<Utc>,
+    ) -> Result<(), DbError> {
         sqlx::query!(
             r#"
             WITH sessions AS (
@@ -119,12 +143,14 @@ impl<'t> AuditedTx<'t> {
                 WHERE agent_id = $1 AND consumed_at IS NULL AND superseded_at IS NULL
             )
             UPDATE agent
-            SET password_hash = $2, must_change_password = false, token_version = token_version + 1, updated_at = $3
+            SET password_hash = $2, must_change_password = $4, token_version = token_version + 1, updated_at = $3,
+                payout_cooldown_since = CASE WHEN $4 THEN $3 ELSE payout_cooldown_since END
             WHERE guid = $1
             "#,
             agent.0,
             password_hash,
             at,
+            temporary,
         )
         .execute(self.tx.conn())
         .await?;

@@ -27,6 +27,8 @@ pub struct DbSettings {
     pub max_connections: u32,
     pub acquire_timeout: Duration,
     pub statement_timeout: Duration,
+    /// In place of `statement_timeout` for [`Db::report`].
+    pub report_timeout: Duration,
     pub lock_timeout: Duration,
     pub idle_in_transaction_timeout: Duration,
     /// 0 for a pooler in transaction mode between us and Postgres.
@@ -38,6 +40,8 @@ pub struct DbSettings {
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: PgPool,
+    /// In milliseconds, as Postgres takes it.
+    report_timeout: String,
 }
 
 /// What the effective role may do beyond its work.
@@ -113,7 +117,10 @@ impl Db {
             })
             .after_connect(|connection, _| Box::pin(take_application_role(connection)))
             .connect_lazy_with(options);
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            report_timeout: milliseconds(settings.report_timeout),
+        })
     }
 
     /// For reads in single statements.
@@ -137,6 +144,27 @@ impl Db {
     pub async fn snapshot(&self) -> Result<Tx, DbError> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         Ok(Tx::new(self.pool.begin_with(begin).await?))
+    }
+
+    /// As [`Self::snapshot`], for statements that read months of rows. They may take longer, and
+    /// each is planned for its own agent and days: what is best for one is many times slower
+    /// for another, and planning costs nothing beside it.
+    ///
+    /// # Errors
+    /// No connection in time.
+    pub async fn report(&self) -> Result<Tx, DbError> {
+        let mut tx = self.snapshot().await?;
+        sqlx::query!(
+            r#"
+            SELECT set_config('statement_timeout', $1, true) AS timeout,
+                   set_config('plan_cache_mode', 'force_custom_plan', true) AS plans,
+                   set_config('jit', 'off', true) AS jit
+            "#,
+            self.report_timeout
+        )
+        .fetch_one(tx.conn())
+        .await?;
+        Ok(tx)
     }
 
     /// One trivial round trip.

@@ -14,6 +14,8 @@ pub mod migrate;
 pub mod outbox;
 pub mod pii;
 pub mod portal;
+mod recount;
+pub mod rollup;
 pub mod tx;
 
 pub use audit::{AuditEntry, AuditedTx, RecoveryEntry};

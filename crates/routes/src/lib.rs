@@ -23,7 +23,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use legacy::Alias;
 use middleware::{EdgeSettings, legacy::mark, sign_in::require_agent};
 use ops::health::{self, OpsState};
-use portal::{auth, bank, common, profile, recovery, withdraw};
+use portal::{
+    auth, bank, common, coupon, coupon_logs, home, home_rank, messages, player, player_list,
+    profile, provider, provider_income, recovery, report, sub, sub_add, sub_edit, sub_tree,
+    withdraw,
+};
 pub use state::RouteState;
 
 /// Path prefixes that only older frontends use.
@@ -67,6 +71,38 @@ fn signed_in() -> OpenApiRouter<RouteState> {
         .routes(routes!(bank::list))
         .routes(routes!(common::agent_min_withdrawal_limit))
         .routes(routes!(common::enums))
+        .routes(routes!(coupon::list))
+        .routes(routes!(coupon::grant))
+        .routes(routes!(coupon::recycle))
+        .routes(routes!(coupon_logs::logs))
+        .routes(routes!(coupon_logs::recycle_logs))
+        .routes(routes!(common::domains))
+        .routes(routes!(player_list::list))
+        .routes(routes!(player::detail))
+        .routes(routes!(player::daily))
+        .routes(routes!(player::coupons))
+        .routes(routes!(home::summary))
+        .routes(routes!(home::trend))
+        .routes(routes!(home::promotion))
+        .routes(routes!(home_rank::rank))
+        .routes(routes!(report::statistic))
+        .routes(routes!(report::statistic_daily))
+        .routes(routes!(messages::list))
+        .routes(routes!(messages::unread_count))
+        .routes(routes!(messages::read))
+        .routes(routes!(messages::detail))
+        .routes(routes!(messages::read_one))
+        .routes(routes!(provider::list))
+        .routes(routes!(provider::percentage))
+        .routes(routes!(provider::sub_percentage))
+        .routes(routes!(provider::set_sub_percentage))
+        .routes(routes!(provider_income::income))
+        .routes(routes!(sub::list))
+        .routes(routes!(sub_tree::tree))
+        .routes(routes!(sub_add::add))
+        .routes(routes!(sub::detail, sub_edit::edit))
+        .routes(routes!(sub_edit::status))
+        .routes(routes!(sub_edit::reset_password))
 }
 
 /// Routes that belong to no brand.

@@ -41,6 +41,8 @@ const WITH_BODY: [(&str, &str); 3] = [
         (name = "auth", description = "Sessions and the agent's own account"),
         (name = "withdraw", description = "Withdrawals"),
         (name = "bank", description = "Payout cards"),
+        (name = "coupon", description = "Coupons for players"),
+        (name = "provider", description = "Game providers, shares and income"),
         (name = "common", description = "What frontends need to start"),
         (name = "ops", description = "Health and keys"),
     )

@@ -11,6 +11,7 @@ pub mod observe;
 pub mod outbox_relay;
 pub mod pii_backfill;
 pub mod portal;
+pub mod roll_up;
 pub mod session;
 pub mod sms;
 pub mod turns;

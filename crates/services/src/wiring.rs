@@ -48,6 +48,7 @@ pub fn db_settings(settings: &DatabaseSettings, application_name: &'static str) 
         max_connections: settings.pool_max,
         acquire_timeout: settings.acquire_timeout,
         statement_timeout: settings.statement_timeout,
+        report_timeout: settings.report_timeout,
         lock_timeout: settings.lock_timeout,
         idle_in_transaction_timeout: settings.idle_in_transaction_timeout,
         statement_cache: settings.statement_cache,

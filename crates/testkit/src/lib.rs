@@ -11,6 +11,7 @@ pub mod app;
 pub mod beside;
 pub mod binaries;
 pub mod client;
+pub mod coupon;
 pub mod database;
 pub mod fake_sms;
 pub mod fixture;
@@ -25,6 +26,7 @@ pub mod worker;
 
 pub use app::TestApp;
 pub use client::{Answer, Session};
+pub use coupon::Granter;
 pub use fake_sms::{FakeSms, Message, SmsMode};
 pub use fixture::{AgentFixture, BrandFixture};
 pub use own_servers::OwnServers;

@@ -20,8 +20,11 @@ use crate::{
     fixture::{AgentFixture, BrandFixture},
 };
 
-/// Tables that a withdrawal, or a change of an account, may touch.
-const BOOKS: [&str; 7] = [
+/// Tables that a withdrawal, a coupon, or a change of an account may touch.
+const BOOKS: [&str; 10] = [
+    "agent_coupon_quota",
+    "coupon",
+    "coupon_log",
     "agent_account",
     "agent_ledger",
     "agent_withdraw",

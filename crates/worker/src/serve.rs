@@ -14,7 +14,7 @@ use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    jobs::{self, Heartbeat, LoopSign, Publish, Sweep, Upkeep},
+    jobs::{self, Heartbeat, LoopSign, Publish, RollUp, Sweep, Upkeep},
     supervisor::{self, Job},
 };
 
@@ -103,7 +103,9 @@ pub async fn run(
         core: core.clone(),
         outbox_retention: settings.outbox.retention,
         idempotency_ttl: settings.withdraw.idempotency_ttl,
+        months_kept: settings.statistics.months_kept,
     });
+    crew.employ(RollUp::new(core.clone(), settings.database.report_timeout));
     crew.employ(Heartbeat {
         core: core.clone(),
         sign: sign.clone(),

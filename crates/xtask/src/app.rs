@@ -1,4 +1,4 @@
-//! One process of the API, the worker or the stand-in for the SMS provider.
+//! One process of the API, the worker or the stand-ins for the SMS provider and the admin service.
 
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -58,6 +58,19 @@ impl App {
             "sms",
             "agent-lab",
             &["sms"],
+            environment,
+        )
+    }
+
+    /// Stands in for the admin service: lets new agents in.
+    pub(crate) fn admin(workspace: &Workspace, profile: Profile, environment: &EnvFile) -> Self {
+        let environment = environment.without("JWT_PRIVATE_KEY");
+        Self::new(
+            workspace,
+            profile,
+            "admin",
+            "agent-lab",
+            &["admin"],
             environment,
         )
     }

@@ -34,7 +34,7 @@ const TOPICS: &[Topic] = &[
     },
     Topic {
         name: "logs",
-        usage: "logs [api|worker|sms|postgres|redis]...",
+        usage: "logs [api|worker|sms|admin|postgres|redis]...",
         summary: "follow the logs of the running system",
         more: "",
     },
@@ -72,7 +72,8 @@ const TOPICS: &[Topic] = &[
         name: "seed",
         usage: "seed [arguments]",
         summary: "fill in the demo data; does nothing when it is there",
-        more: "--print-logins  print the demo logins",
+        more: "--print-logins  print the demo logins\n\
+               --players N     add so many players in a deep tree; minutes for a million",
     },
     Topic {
         name: "brand",

@@ -16,7 +16,7 @@ pub(crate) const SERVER_PATIENCE: Duration = Duration::from_secs(30);
 /// Stops them in order, each verified to be the very process; gives their number.
 pub(crate) fn stop(workspace: &Workspace, state: &State) -> usize {
     let mut stopped = 0;
-    for name in ["worker", "api", "sms"] {
+    for name in ["admin", "worker", "api", "sms"] {
         let note = workspace.pid_file(name);
         stopped += usize::from(stop_one(
             name,

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::failure::{Failure, Outcome};
 use crate::workspace::Workspace;
 
-const NAMES: &[&str] = &["api", "worker", "sms", "postgres", "redis"];
+const NAMES: &[&str] = &["api", "worker", "sms", "admin", "postgres", "redis"];
 
 /// Replaces this process by `tail` on the log files.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome<()> {

@@ -76,7 +76,7 @@ fn run_locked(workspace: &Workspace, options: &UpOptions, interrupt: &Interrupt)
     });
     tell("stopping");
     supervisor.stop_all();
-    for name in ["sms", "api", "worker"] {
+    for name in ["sms", "api", "worker", "admin"] {
         pid_file::remove(&workspace.pid_file(name));
     }
     Ok(())
@@ -177,6 +177,7 @@ fn start_apps(
         App::sms(workspace, profile, environment),
         App::api(workspace, profile, environment),
         App::worker(workspace, profile, environment),
+        App::admin(workspace, profile, environment),
     ] {
         let sink = sink.clone();
         let (name, process) = (app.name, app.start(&sink)?);

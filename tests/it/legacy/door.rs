@@ -29,6 +29,8 @@ pub(super) enum Body {
     None,
     /// An object, also as a form.
     Members(Value),
+    /// An object with members that a form has no words for.
+    Nested(Value),
     /// Text of a media type, the same through every door.
     Raw(&'static str, &'static str),
 }
@@ -69,6 +71,15 @@ pub(super) struct Visitor<'a> {
     pub(super) agent: AgentFixture,
     pub(super) card: i64,
     pub(super) withdraw_no: String,
+    /// Of 100.
+    pub(super) coupon_template: i64,
+    pub(super) player: i64,
+    /// A coupon of that player.
+    pub(super) coupon: i64,
+    /// A private message.
+    pub(super) message: i64,
+    /// A direct sub.
+    pub(super) sub: i64,
     pub(super) access_token: String,
     pub(super) refresh_token: String,
 }
@@ -88,13 +99,23 @@ impl<'a> Visitor<'a> {
         let order = json!({ "amount": "700", "card_id": card });
         let made = session.post("/agent/withdraw/add", &order).await;
         let withdraw_no = made.body["withdraw_no"].as_str().unwrap().to_owned();
+        app.setting(&agent, brand, "coupon_quota_monthly = 350")
+            .await;
+        let coupon_template = app.coupon_template(brand, "100").await;
+        let player = app.coupon_player(&agent, brand).await;
+        let coupon = session.granted(coupon_template, &[player]).await[0];
         Self {
             app,
             brand,
             foreign,
-            agent,
             card,
             withdraw_no,
+            coupon_template,
+            player,
+            coupon,
+            message: private_message(app, &agent).await,
+            sub: sub_with_shares(app, brand, &agent).await,
+            agent,
             access_token: session.access_token.clone(),
             refresh_token: session.refresh_token.clone(),
         }
@@ -102,6 +123,9 @@ impl<'a> Visitor<'a> {
 
     pub(super) async fn ask(&self, method: &str, path: &str, door: Door, case: &Case) -> Answer {
         let path = path.replace("{withdraw_no}", &self.withdraw_no);
+        let path = path.replace("{player_id}", &self.player.to_string());
+        let path = path.replace("/messages/{id}", &format!("/messages/{}", self.message));
+        let query = case.query.replace("{sub}", &self.sub.to_string());
         assert!(
             !path.contains('{'),
             "say what stands for the name in {path}"
@@ -111,9 +135,7 @@ impl<'a> Visitor<'a> {
             Caller::AgentOnUnknownHost => "nobodys.test",
             _ => &self.brand.host,
         };
-        let request = self
-            .app
-            .request(method, host, &format!("{path}{}", case.query));
+        let request = self.app.request(method, host, &format!("{path}{query}"));
         let request = match case.caller {
             Caller::Nobody => request,
             Caller::Garbage => request.bearer_auth("garbage"),
@@ -122,7 +144,7 @@ impl<'a> Visitor<'a> {
         let request = match (&case.body, door) {
             (Body::None, _) => request,
             (Body::Members(members), Door::AliasWithForm) => request.form(members),
-            (Body::Members(members), _) => request.json(members),
+            (Body::Members(members) | Body::Nested(members), _) => request.json(members),
             (Body::Raw(media_type, text), _) => {
                 request.header("Content-Type", *media_type).body(*text)
             }
@@ -144,7 +166,17 @@ impl<'a> Visitor<'a> {
                 "events",
                 "SELECT jsonb_build_array(event_type, aggregate_type, brand_id, schema_version, \
                  (SELECT jsonb_agg(key ORDER BY key) FROM jsonb_object_keys(payload) key)) AS row, id \
-                 FROM agent_outbox WHERE payload->>'agent_id' = $1",
+                 FROM agent_outbox WHERE $1 IN (payload->>'agent_id', payload->>'set_by')",
+            ),
+            (
+                "shares",
+                "SELECT jsonb_build_array(provider_id, percentage, effective_from) AS row, provider_id AS id \
+                 FROM agent_provider_percentage WHERE set_by::text = $1",
+            ),
+            (
+                "reads",
+                "SELECT jsonb_build_array(read_at IS NOT NULL) AS row, message_id AS id \
+                 FROM message_read WHERE agent_id::text = $1",
             ),
             (
                 "ledger",
@@ -155,6 +187,13 @@ impl<'a> Visitor<'a> {
                 "orders",
                 "SELECT jsonb_build_array(status, amount, remark) AS row, guid AS id \
                  FROM agent_withdraw WHERE agent_id::text = $1",
+            ),
+            (
+                "coupons",
+                "SELECT jsonb_build_array(l.action, l.reason, c.status, c.amount, q.used) AS row, l.id \
+                 FROM coupon_log l JOIN coupon c USING (coupon_id) \
+                 JOIN agent_coupon_quota q ON q.agent_id = c.agent_id AND q.period = c.quota_period \
+                 WHERE l.agent_id::text = $1",
             ),
             (
                 "logins",
@@ -180,6 +219,38 @@ impl<'a> Visitor<'a> {
     }
 }
 
+/// A message for one agent alone.
+async fn private_message(app: &TestApp, agent: &AgentFixture) -> i64 {
+    sqlx::query_scalar(
+        "WITH sent AS (INSERT INTO message (kind, title, body, created_by) \
+                       VALUES ('private', 'Title', 'Body', 'test') RETURNING id), \
+              named AS (INSERT INTO message_recipient (message_id, agent_id) SELECT id, $1 FROM sent) \
+         SELECT id FROM sent",
+    )
+    .bind(agent.guid.0)
+    .fetch_one(&app.owner)
+    .await
+    .unwrap()
+}
+
+/// A sub whose shares of provider 1 the agent may set: the agent has 60 of 100.
+async fn sub_with_shares(app: &TestApp, brand: &BrandFixture, agent: &AgentFixture) -> i64 {
+    let name = format!("sub_of_{}", agent.username);
+    let sub = app.agent_under(&name, Some(agent.guid), &[brand]).await;
+    for statement in [
+        "INSERT INTO provider (provider_id, code, name, category) SELECT 1, 'one', 'One', 'slot' \
+         WHERE $1 > 0 AND $2 > 0 ON CONFLICT DO NOTHING",
+        "INSERT INTO brand_provider (brand_id, provider_id) SELECT $1, 1 WHERE $2 > 0 ON CONFLICT DO NOTHING",
+        "INSERT INTO agent_provider_percentage (agent_id, brand_id, provider_id, effective_from, percentage) \
+         VALUES ($2, $1, 1, '2026-01-01', 60)",
+    ] {
+        let query = sqlx::query(statement).bind(brand.id.0);
+        let done = query.bind(agent.guid.0).execute(&app.owner).await;
+        done.unwrap();
+    }
+    sub.guid.0
+}
+
 /// Status, names of headers, and the body without what differs between agents and moments.
 pub(super) fn masked(answer: &Answer) -> Value {
     let mut names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
@@ -194,10 +265,14 @@ pub(super) fn masked(answer: &Answer) -> Value {
 }
 
 fn mask(value: &mut Value) {
-    const OWN: [&str; 14] = [
+    const OWN: [&str; 22] = [
         "access_token",
+        "at",
         "card_last4",
+        "coupon_id",
         "created_at",
+        "expires_at",
+        "granted_at",
         "guid",
         "holder_masked",
         "id",
@@ -205,8 +280,12 @@ fn mask(value: &mut Value) {
         "last4",
         "last_login_at",
         "nick_name",
+        "player_id",
+        "player_username",
         "refresh_token",
+        "registered_at",
         "request_id",
+        "template_id",
         "username",
         "withdraw_no",
     ];

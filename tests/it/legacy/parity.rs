@@ -92,6 +92,63 @@ fn own_cases(method: &str, visitor: &Visitor<'_>, route: &str) -> Vec<Case> {
         ("POST", "/agent/withdraw/{withdraw_no}/cancel") => {
             vec![Case::of(Body::None), Case::of(Body::None)]
         }
+        ("POST", "/agent/coupon/grant") => {
+            let (template, player) = (visitor.coupon_template, visitor.player);
+            let mut cases: Vec<Case> = members(&[
+                json!({ "template_id": template, "player_id": "x" }),
+                json!({ "template_id": template + 1_000_000, "player_id": player }),
+                json!({ "template_id": template, "player_id": player + 1_000_000 }),
+                json!({ "template_id": template, "player_id": player, "remark": "a & b = c", "status": "used" }),
+            ]);
+            // The second finds the quota used up.
+            let last = json!({ "template_id": template, "player_id": player });
+            cases.extend(members(&[last.clone(), last]));
+            let nested = [vec![player], vec![player, player]]
+                .map(|players| json!({ "template_id": template, "player_ids": players }));
+            cases.extend(nested.map(|body| Case::of(Body::Nested(body))));
+            cases
+        }
+        ("POST", "/agent/coupon/recycle") => {
+            let coupon = visitor.coupon;
+            let mut cases: Vec<Case> = members(&[
+                json!({ "coupon_id": "x" }),
+                json!({ "coupon_id": coupon + 1_000_000 }),
+                json!({ "coupon_id": coupon, "reason": "a & b = c", "status": "used" }),
+                json!({ "coupon_id": coupon }),
+            ]);
+            let bodies = [
+                json!({ "coupon_ids": [coupon] }),
+                json!({ "coupon_ids": [] }),
+            ];
+            cases.extend(bodies.map(|body| Case::of(Body::Nested(body))));
+            cases
+        }
+        ("POST", "/agent/messages/read") => {
+            let id = visitor.message;
+            let mut cases: Vec<Case> =
+                members(&[json!({ "all": "maybe" }), json!({ "all": true })]);
+            let nested = [json!({ "ids": [id, id + 1_000_000] }), json!({ "ids": [] })];
+            cases.extend(nested.map(|body| Case::of(Body::Nested(body))));
+            cases
+        }
+        ("POST", "/agent/messages/{id}/read") => vec![Case::of(Body::None), Case::of(Body::None)],
+        ("GET", "/agent/provider/sub/percentage") => {
+            let queries = ["?sub_guid={sub}", "?sub_guid=1", "?sub_guid=x"];
+            let cases = queries.map(|query| Case {
+                query,
+                ..Case::of(Body::None)
+            });
+            cases.into()
+        }
+        ("PUT", "/agent/provider/sub/percentage") => {
+            let sub = visitor.sub;
+            let bodies = ["61", "45.5", "45.5", "46"].map(|percentage| {
+                let share = json!({ "provider_id": 1, "percentage": percentage });
+                json!({ "sub_guid": sub, "percentages": [share] })
+            });
+            let nested = bodies.map(|body| Case::of(Body::Nested(body)));
+            nested.into()
+        }
         ("GET", _) => Vec::new(),
         _ => panic!("say here which requests {method} {route} understands"),
     }
@@ -117,7 +174,7 @@ async fn walk(visitor: &Visitor<'_>, alias: &Alias, door: Door, signed_in: bool)
             plant_tokens(visitor.app, &answer);
             let case = match case.body {
                 // Holds the visitor's own words.
-                Body::Members(_) => "members".to_owned(),
+                Body::Members(_) | Body::Nested(_) => "members".to_owned(),
                 _ => format!("{case:?}"),
             };
             seen.push(json!([case, masked(&answer), visitor.traces().await]));

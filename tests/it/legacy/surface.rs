@@ -23,6 +23,8 @@ fn operations() -> BTreeSet<(String, String)> {
 
 fn filled(path: &str) -> String {
     path.replace("{withdraw_no}", "W20260428000017")
+        .replace("{player_id}", "17")
+        .replace("/messages/{id}", "/messages/4711")
 }
 
 /// Every path is answered by the route of that very path: none is unknown, none lies in the
@@ -133,6 +135,23 @@ fn p050_p051_p053_p054_p055_p059_p069_p070_an_alias_stands_for_the_route_of_its_
         "/withdraw/{withdraw_no}/cancel",
         "/bank/list",
         "/common/agent_min_withdrawal_limit",
+        "/coupon/grant",
+        "/coupon/recycle",
+        "/coupon/logs",
+        "/coupon/recycle/logs",
+        "/messages/list",
+        "/messages/{id}",
+        "/messages/{id}/read",
+        "/messages/read",
+        "/messages/unread/count",
+        "/player/list",
+        "/player/{player_id}",
+        "/player/{player_id}/daily",
+        "/player/{player_id}/coupons",
+        "/provider/list",
+        "/provider/percentage",
+        "/provider/sub/percentage",
+        "/provider/income",
     ] {
         assert!(paths.contains(path), "{path}");
     }

@@ -79,6 +79,7 @@ fn sweep(app: &TestApp) -> Sweep {
         core: app.app.core.clone(),
         outbox_retention: Duration::from_secs(7 * 86_400),
         idempotency_ttl: Duration::from_secs(24 * 3_600),
+        months_kept: None,
     }
 }
 

@@ -12,5 +12,6 @@ pub(crate) mod recovery;
 pub(crate) mod redis;
 pub(crate) mod sessions;
 pub(crate) mod sms;
+pub(crate) mod statistics;
 pub(crate) mod withdraw;
 pub(crate) mod worker;

@@ -399,3 +399,15 @@ fn p110_p111_keys_of_tokens_are_checked_at_boot() {
         assert_eq!(names(&faults), [name], "{faults:?}");
     }
 }
+
+#[test]
+fn players_days_are_kept_for_ever_or_for_long_enough() {
+    for (months, kept) in [("0", None), ("4", Some(4)), ("13", Some(13))] {
+        let vars = Vars::minimal().set("STAT_RETENTION_MONTHS", months);
+        assert_eq!(vars.worker().unwrap().statistics.months_kept, kept);
+    }
+    for bad in ["1", "3", "-1", "1201", "x"] {
+        let vars = Vars::minimal().set("STAT_RETENTION_MONTHS", bad);
+        assert_eq!(names(&vars.worker_faults()), ["STAT_RETENTION_MONTHS"]);
+    }
+}

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike as _, Duration, Utc};
+use agent_domain::portal::coupon::QuotaPeriod;
+use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
@@ -148,12 +149,12 @@ async fn store_coupons(
 ) -> anyhow::Result<()> {
     sqlx::query(
         "INSERT INTO coupon (coupon_id, brand_id, template_id, agent_id, player_id, amount, status, granted_at, \
-                             used_at, recycled_at, expires_at) \
+                             used_at, recycled_at, expires_at, quota_period) \
          SELECT id, brand_id, template_id, agent_id, player_id, amount, status, granted, \
-                CASE status WHEN 'used' THEN ended END, CASE status WHEN 'recycled' THEN ended END, expires \
+                CASE status WHEN 'used' THEN ended END, CASE status WHEN 'recycled' THEN ended END, expires, period \
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::numeric[], $7::text[], \
-                     $8::timestamptz[], $9::timestamptz[], $10::timestamptz[]) \
-              AS c (id, brand_id, template_id, agent_id, player_id, amount, status, granted, ended, expires)",
+                     $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[]) \
+              AS c (id, brand_id, template_id, agent_id, player_id, amount, status, granted, ended, expires, period)",
     )
     .bind(column(coupons, |c| c.id))
     .bind(column(coupons, |c| world.brands[c.brand].id()))
@@ -165,9 +166,15 @@ async fn store_coupons(
     .bind(column(coupons, |c| c.granted_at))
     .bind(column(coupons, |c| c.ended_at))
     .bind(column(coupons, |c| c.expires_at))
+    .bind(column(coupons, |c| period(world, c.brand, c.granted_at)))
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Month of the quota that is drawn on at an instant.
+fn period(world: &World, brand: usize, at: DateTime<Utc>) -> String {
+    QuotaPeriod::of(world.brands[brand].brand.day_of(at)).to_string()
 }
 
 /// For each agent on each brand this month's quota, and that of every month with coupons. What is
@@ -177,15 +184,11 @@ async fn store_quotas(
     world: &World,
     coupons: &[Coupon],
 ) -> anyhow::Result<()> {
-    let period = |brand: usize, at: DateTime<Utc>| {
-        let day = world.brands[brand].brand.day_of(at);
-        format!("{:04}-{:02}", day.year(), day.month())
-    };
     let mut used: BTreeMap<(usize, usize, String), Decimal> = BTreeMap::new();
     for (index, agent) in world.agents.iter().enumerate() {
         for member in agent.memberships.iter().filter(|member| member.enabled) {
             used.insert(
-                (index, member.brand, period(member.brand, world.now)),
+                (index, member.brand, period(world, member.brand, world.now)),
                 Decimal::ZERO,
             );
         }
@@ -194,7 +197,7 @@ async fn store_quotas(
         let key = (
             coupon.agent,
             coupon.brand,
-            period(coupon.brand, coupon.granted_at),
+            period(world, coupon.brand, coupon.granted_at),
         );
         let recycled = coupon.status == "recycled";
         *used.entry(key).or_default() += if recycled {

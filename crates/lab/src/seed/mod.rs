@@ -8,6 +8,7 @@
 mod activity;
 mod agents;
 mod books;
+mod bulk;
 mod catalogue;
 mod coupons;
 mod dice;
@@ -54,6 +55,9 @@ pub(crate) struct Args {
     /// How many agents; players and all else grow with them.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(20..=2000))]
     agents: u32,
+    /// So many more players, in a deep tree below demo_agent; takes minutes for a million.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
+    players: Option<u32>,
 }
 
 pub(crate) async fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
@@ -64,6 +68,9 @@ pub(crate) async fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
     let pool = lab.owner().await?;
     if seed(lab, &pool, args).await? {
         announce_brand_change(&lab.kv()?, None).await;
+    }
+    if let Some(count) = args.players {
+        bulk::run(&pool, usize::try_from(count)?).await?;
     }
     if args.print_logins {
         logins::print(&pool).await?;
@@ -87,8 +94,8 @@ async fn seed(lab: &Lab, pool: &PgPool, args: &Args) -> anyhow::Result<bool> {
     .await
     .context("is the schema there? run the migrations first")?;
     if has_demo && !args.reset {
-        // Whoever asks for the logins wants to read them alone.
-        if !args.print_logins {
+        // Whoever asks for the logins wants to read them alone, and who asks for more gets more.
+        if !args.print_logins && args.players.is_none() {
             say!("demo data is there already; nothing was changed (--reset begins anew)");
         }
         return Ok(false);
@@ -177,7 +184,7 @@ async fn write_players(
         .await?;
     activity::store(conn, world, &days).await?;
     report("player days", days.len().to_string());
-    report("agent days", rollup::store(conn, world).await?.to_string());
+    report("agent days", rollup::store(conn).await?.to_string());
     report(
         "coupons",
         coupons::store(conn, world, &players).await?.to_string(),

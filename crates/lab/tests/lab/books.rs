@@ -261,7 +261,9 @@ async fn coupons_of_every_state_stay_within_their_quotas() {
         &rows(
             &app,
             "SELECT coupon_id || ' ' || c.status FROM coupon c JOIN player p USING (player_id) \
+             JOIN brand b ON b.brand_id = c.brand_id \
              WHERE p.agent_id <> c.agent_id OR p.brand_id <> c.brand_id OR granted_at > now() \
+                OR quota_period IS DISTINCT FROM to_char(granted_at AT TIME ZONE b.timezone, 'YYYY-MM') \
                 OR CASE c.status WHEN 'used' THEN used_at NOT BETWEEN granted_at AND expires_at \
                                WHEN 'recycled' THEN recycled_at NOT BETWEEN granted_at AND expires_at \
                                WHEN 'granted' THEN expires_at <= now() ELSE expires_at > now() END \

@@ -1,6 +1,7 @@
 //! Small shared reads of the portal.
 
 use agent_domain::{AgentGuid, BrandScope};
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgPool;
 
@@ -36,4 +37,35 @@ pub async fn withdrawal_limits(
     .fetch_one(pool)
     .await?;
     Ok(row)
+}
+
+/// A host that brings players to an agent.
+#[derive(Clone, Debug)]
+pub struct DomainRow {
+    pub domain: String,
+    pub status: String,
+    pub created_at: DateTime<Utc>,
+}
+
+/// The agent's own hosts on a brand; given by the admin service, a handful at most.
+///
+/// # Errors
+/// The statement failed.
+pub async fn domains(
+    pool: &PgPool,
+    scope: &BrandScope,
+    agent: AgentGuid,
+) -> Result<Vec<DomainRow>, DbError> {
+    let rows = sqlx::query_as!(
+        DomainRow,
+        r#"
+        SELECT domain, status, created_at FROM agent_domain
+        WHERE agent_id = $1 AND brand_id = $2 ORDER BY status, domain
+        "#,
+        agent.0,
+        scope.id().0,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows)
 }

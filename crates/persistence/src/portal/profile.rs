@@ -66,14 +66,7 @@ pub async fn top_info(
         r#"
         SELECT coalesce(a.nick_name, a.username) AS "nick_name!",
                coalesce(acc.available, 0) AS "available!", coalesce(acc.frozen, 0) AS "frozen!",
-               (SELECT count(*) FROM message m
-                WHERE m.kind = 'announcement' AND (m.brand_id = $2 OR m.brand_id IS NULL)
-                  AND m.starts_at <= $4 AND (m.ends_at IS NULL OR m.ends_at > $4)
-                  AND NOT EXISTS (SELECT FROM message_read d WHERE d.message_id = m.id AND d.agent_id = $1))
-             + (SELECT count(*) FROM message_recipient r JOIN message m ON m.id = r.message_id
-                WHERE r.agent_id = $1 AND m.kind = 'private' AND (m.brand_id = $2 OR m.brand_id IS NULL)
-                  AND m.starts_at <= $4 AND (m.ends_at IS NULL OR m.ends_at > $4)
-                  AND NOT EXISTS (SELECT FROM message_read d WHERE d.message_id = m.id AND d.agent_id = $1))
+               (SELECT count(*) FROM visible_message($1, $2, $4) WHERE NOT is_read)
                    AS "unread!"
         FROM agent a
         LEFT JOIN agent_account acc ON acc.agent_id = a.guid AND acc.brand_id = $2 AND acc.currency = $3

@@ -1,9 +1,17 @@
 //! `/agent/common/*`.
 
-use agent_domain::{Currency, Money, Problem, portal::withdraw::WithdrawStatus};
-use agent_persistence::portal::common as store;
+use agent_domain::{
+    Currency, Money, Problem,
+    brand::MEMBERSHIP_STATES,
+    portal::{
+        coupon::CouponStatus, messages::MessageKind, player::PlayerStatus, sub::SubStatus,
+        withdraw::WithdrawStatus,
+    },
+};
+use agent_persistence::portal::common::{self as store, DomainRow};
 use agent_services::App;
 use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -39,6 +47,13 @@ pub struct BrandView {
 /// Values that a frontend shows by name.
 #[derive(Serialize, ToSchema)]
 pub struct EnumsView {
+    /// States of an agent.
+    agent_status: Vec<&'static str>,
+    /// How an agent stands on a brand.
+    brand_status: Vec<&'static str>,
+    coupon_status: Vec<&'static str>,
+    message_kind: Vec<&'static str>,
+    player_status: Vec<&'static str>,
     withdraw_status: Vec<&'static str>,
 }
 
@@ -75,13 +90,50 @@ pub async fn brand(visited: Visited) -> Result<Json<BrandView>, ApiError> {
     }))
 }
 
+/// A host that brings players to the agent.
+#[derive(Serialize, ToSchema)]
+pub struct DomainView {
+    #[schema(example = "play.example.com")]
+    domain: String,
+    #[schema(example = "active")]
+    status: String,
+    created_at: DateTime<Utc>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct DomainsView {
+    items: Vec<DomainView>,
+}
+
+/// The agent's own hosts on this brand, those in use first.
+#[utoipa::path(get, path = "/agent/common/domains", tag = "common", responses(
+    (status = 200, description = "The hosts", body = DomainsView),
+))]
+pub async fn domains(
+    State(app): State<App>,
+    SignedIn { principal, scope }: SignedIn,
+) -> Result<Json<DomainsView>, ApiError> {
+    let rows = store::domains(app.core.db.pool(), &scope, principal.agent()).await;
+    let view = |row: DomainRow| DomainView {
+        domain: row.domain,
+        status: row.status,
+        created_at: row.created_at,
+    };
+    let items = rows.map_err(Problem::from)?.into_iter().map(view).collect();
+    Ok(Json(DomainsView { items }))
+}
+
 /// Names of states and kinds.
 #[utoipa::path(get, path = "/agent/common/enums", tag = "common", responses(
     (status = 200, description = "The names", body = EnumsView),
 ))]
 pub async fn enums(_signed: SignedIn) -> Json<EnumsView> {
-    let withdraw_status = WithdrawStatus::ALL.into_iter().map(WithdrawStatus::as_str);
     Json(EnumsView {
-        withdraw_status: withdraw_status.collect(),
+        agent_status: SubStatus::ALL.map(SubStatus::as_str).into(),
+        brand_status: MEMBERSHIP_STATES.into(),
+        coupon_status: CouponStatus::ALL.map(CouponStatus::as_str).into(),
+        message_kind: MessageKind::ALL.map(MessageKind::as_str).into(),
+        player_status: PlayerStatus::ALL.map(PlayerStatus::as_str).into(),
+        withdraw_status: WithdrawStatus::ALL.map(WithdrawStatus::as_str).into(),
     })
 }

@@ -2,12 +2,12 @@
 
 use agent_domain::{
     BrandScope, Problem,
-    page::{DayRange, Page, PageRequest},
+    page::{DayRange, Page, PageRequest, Sort},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{Error, Unexpected},
+    de::{Error, IntoDeserializer as _, Unexpected, value},
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -42,6 +42,16 @@ impl<T, S> ListView<T, S> {
             page_size: page.page_size,
             summary: page.summary.map(summary),
         }
+    }
+}
+
+/// A list without totals: `summary` is always null.
+#[derive(Serialize, ToSchema)]
+pub struct NoSummary {}
+
+impl<T> ListView<T, NoSummary> {
+    pub(crate) fn plain<R>(page: Page<R>, item: impl FnMut(R) -> T) -> Self {
+        Self::new(page, item, |()| NoSummary {})
     }
 }
 
@@ -81,8 +91,27 @@ impl RangeQuery {
     }
 }
 
+/// A key by which a list is sorted, after a `-` for the other way round. For fields that are
+/// `#[serde(default, deserialize_with = "sort")]`.
+pub(crate) fn sort<'de, D, K>(deserializer: D) -> Result<Option<Sort<K>>, D::Error>
+where
+    D: Deserializer<'de>,
+    K: Deserialize<'de>,
+{
+    let text = String::deserialize(deserializer)?;
+    let (name, descending) = match text.strip_prefix('-') {
+        Some(name) => (name, true),
+        None => (text.as_str(), false),
+    };
+    let name = name.to_owned().into_deserializer();
+    let key = K::deserialize(name).map_err(|error: value::Error| D::Error::custom(error))?;
+    Ok(Some(Sort { key, descending }))
+}
+
 /// Exactly `YYYY-MM-DD`. Parsers of dates also read signs, spaces and years that no table holds.
-fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+pub(crate) fn day<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<NaiveDate>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let fits = |(at, byte): (usize, u8)| match at {
         4 | 7 => byte == b'-',

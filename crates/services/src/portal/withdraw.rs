@@ -11,9 +11,7 @@ use agent_domain::{
     portal::withdraw::{Quote, WithdrawStatus},
 };
 use agent_persistence::{
-    AuditEntry, Tx,
-    idempotency::{self, IdempotencyRef, StoredAnswer},
-    outbox,
+    AuditEntry, Tx, outbox,
     portal::{
         account::{self, Movement},
         bank::{self, CardRow},
@@ -31,7 +29,10 @@ use crate::{
     app::App,
     core::{Stopped, retrying},
     limiter::{Counted, WithoutRedis},
-    portal::auth::Source,
+    portal::{
+        auth::Source,
+        repeatable::{Begun, Repeatable},
+    },
     session::Principal,
 };
 
@@ -128,13 +129,12 @@ async fn add_counted(
     // Before any look at the key: a stored answer must not tell whether a guess was right.
     check_payout_password(app, agent, request.payout_password.as_deref()).await?;
     let hash = request_hash(app, asking.scope, request);
-    let key = idempotency_ref(agent, request, &hash);
-    if let Some(key) = key
-        && let Some(stored) = idempotency::find(app.core.db.pool(), key).await?
-    {
-        return replay(stored);
+    let key = request.idempotency_key.as_deref();
+    let write = Repeatable::new(agent, ADD, key, &hash);
+    if let Some(answer) = write.stored(app).await? {
+        return Ok(answer);
     }
-    retrying(|| make_order(app, asking, request, amount, key)).await
+    retrying(|| make_order(app, asking, request, amount, write)).await
 }
 
 fn read_amount(text: &str, currency: Currency) -> Result<Decimal, Problem> {
@@ -149,33 +149,9 @@ fn request_hash(app: &App, scope: &BrandScope, request: &AddRequest) -> [u8; 32]
     app.keys.request_hash(members.to_string().as_bytes())
 }
 
-fn idempotency_ref<'a>(
-    agent: AgentGuid,
-    request: &'a AddRequest,
-    request_hash: &'a [u8; 32],
-) -> Option<IdempotencyRef<'a>> {
-    let key = request.idempotency_key.as_deref()?;
-    Some(IdempotencyRef {
-        agent,
-        operation: ADD,
-        key,
-        request_hash,
-    })
-}
-
-fn replay(stored: StoredAnswer) -> Result<CreatedOrder, Problem> {
-    if !stored.same_request {
-        return Err(Problem::new(
-            Code::IdempotencyConflict,
-            "this Idempotency-Key was used with another request",
-        ));
-    }
-    serde_json::from_value(stored.body).map_err(Problem::internal)
-}
-
 /// The payout password is a short PIN: guesses are counted before they are evaluated, and while
 /// they cannot be counted none is.
-async fn check_payout_password(
+pub(crate) async fn check_payout_password(
     app: &App,
     agent: AgentGuid,
     given: Option<&str>,
@@ -214,30 +190,15 @@ async fn make_order(
     asking: Asking<'_>,
     request: &AddRequest,
     amount: Decimal,
-    key: Option<IdempotencyRef<'_>>,
+    write: Repeatable<'_>,
 ) -> Result<CreatedOrder, Stopped> {
-    let now = app.core.clock.now();
-    let mut tx = app.core.db.begin().await?;
-    if let Some(key) = key
-        && !idempotency::claim(&mut tx, key, now).await?
-    {
-        tx.rollback().await?;
-        return answer_of_first(app, key).await;
-    }
+    let mut tx = match write.begin(app).await? {
+        Begun::Now(tx) => tx,
+        Begun::Before(answer) => return Ok(answer),
+    };
     let order = book(app, &mut tx, asking, request, amount).await?;
-    if let Some(key) = key {
-        let body = serde_json::to_value(&order).map_err(Problem::internal)?;
-        idempotency::complete(&mut tx, key, 201, &body).await?;
-    }
-    app.core.commit(tx).await?;
+    write.commit(app, tx, &order).await?;
     Ok(order)
-}
-
-/// Another request with the same key finished while this one waited for it.
-async fn answer_of_first(app: &App, key: IdempotencyRef<'_>) -> Result<CreatedOrder, Stopped> {
-    let stored = idempotency::find(app.core.db.pool(), key).await?;
-    let stored = stored.ok_or_else(|| Problem::new(Code::Conflict, "send the request again"))?;
-    Ok(replay(stored)?)
 }
 
 async fn book(

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use agent_persistence::{
     idempotency, outbox,
-    portal::{auth, recovery},
+    portal::{auth, coupon_expiry, recovery},
+    rollup,
 };
-use chrono::TimeDelta;
 use agent_services::Core;
+use chrono::TimeDelta;
 
 use crate::supervisor::{Job, Next};
 
@@ -26,6 +27,8 @@ pub struct Sweep {
     /// Published events stay so long, to feed a stream again.
     pub outbox_retention: Duration,
     pub idempotency_ttl: Duration,
+    /// Months for which players' days stay; `None` = for ever.
+    pub months_kept: Option<u32>,
 }
 
 impl Sweep {
@@ -40,6 +43,15 @@ impl Sweep {
         Ok(())
     }
 
+    async fn months(&self) -> anyhow::Result<()> {
+        let kept = self.months_kept.map(i32::try_from).transpose()?;
+        let (made, dropped) = rollup::maintain_partitions(self.core.db.pool(), kept).await?;
+        if made + dropped > 0 {
+            tracing::info!(made, dropped, "months of players' days");
+        }
+        Ok(())
+    }
+
     /// Tells whether more may be left.
     async fn rows(&self) -> anyhow::Result<bool> {
         let pool = self.core.db.pool();
@@ -47,7 +59,8 @@ impl Sweep {
         let keys = idempotency::sweep(pool, now - self.idempotency_ttl, ROWS).await?;
         let tokens = auth::sweep_tokens(pool, now, ROWS).await?;
         let codes = recovery::sweep(pool, now - CODES_KEPT, ROWS).await?;
-        Ok(keys.max(tokens).max(codes) >= ROWS.unsigned_abs())
+        let coupons = coupon_expiry::sweep(pool, now, ROWS).await?;
+        Ok(keys.max(tokens).max(codes).max(coupons) >= ROWS.unsigned_abs())
     }
 }
 
@@ -58,8 +71,12 @@ impl Job for Sweep {
 
     async fn step(&mut self) -> anyhow::Result<Next> {
         // Neither waits for the other's faults to be cured.
-        let (partitions, rows) = (self.partitions().await, self.rows().await);
-        partitions?;
+        let (partitions, months, rows) = (
+            self.partitions().await,
+            self.months().await,
+            self.rows().await,
+        );
+        partitions.and(months)?;
         if rows? {
             return Ok(Next::Now);
         }

@@ -1,0 +1,110 @@
+//! What an agent granted and took back.
+
+use agent_domain::{
+    AgentGuid, BrandScope,
+    page::{PageRequest, TOTAL_CAP},
+    portal::coupon::CouponStatus,
+};
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+
+use crate::{error::DbError, tx::Tx};
+
+/// One thing that an agent did with a coupon.
+#[derive(Clone, Debug)]
+pub struct LogRow {
+    pub coupon_id: i64,
+    pub player_id: i64,
+    pub player_username: String,
+    pub template_name: String,
+    pub amount: Decimal,
+    /// `grant` or `recycle`.
+    pub action: String,
+    /// Where the coupon is now.
+    pub status: String,
+    pub reason: Option<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Which part of the log a list shows.
+#[derive(Clone, Copy, Debug)]
+pub struct LogFilter {
+    pub from: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+    pub player: Option<i64>,
+    /// Only coupons that are in this state now.
+    pub status: Option<CouponStatus>,
+    /// Only what was taken back.
+    pub recycled_only: bool,
+}
+
+/// One page, newest first. Ask within [`crate::Db::report`]: what is taken back has an index of its
+/// own, and so have the coupons of a player; the planner uses them when it knows the filter.
+///
+/// # Errors
+/// The statement failed.
+pub async fn list(
+    tx: &mut Tx,
+    scope: &BrandScope,
+    agent: AgentGuid,
+    filter: &LogFilter,
+    page: PageRequest,
+) -> Result<Vec<LogRow>, DbError> {
+    let rows = sqlx::query_as!(
+        LogRow,
+        r#"
+        SELECT l.coupon_id, c.player_id, p.username AS player_username, t.name AS template_name, c.amount,
+               l.action, c.status, l.reason, l.created_at
+        FROM coupon_log l JOIN coupon c ON c.coupon_id = l.coupon_id JOIN player p ON p.player_id = c.player_id
+        JOIN coupon_template t ON t.template_id = c.template_id
+        WHERE l.agent_id = $1 AND c.brand_id = $2 AND l.created_at >= $3 AND l.created_at < $4
+          AND ($5::bigint IS NULL OR c.player_id = $5) AND ($6::text IS NULL OR c.status = $6)
+          AND (NOT $7 OR l.action = 'recycle')
+        ORDER BY l.created_at DESC, l.id DESC LIMIT $8 OFFSET $9
+        "#,
+        agent.0,
+        scope.id().0,
+        filter.from,
+        filter.until,
+        filter.player,
+        filter.status.map(CouponStatus::as_str),
+        filter.recycled_only,
+        page.size,
+        page.offset(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// How many rows the filter matches, counted up to one more than the cap.
+///
+/// # Errors
+/// The statement failed.
+pub async fn count(
+    tx: &mut Tx,
+    scope: &BrandScope,
+    agent: AgentGuid,
+    filter: &LogFilter,
+) -> Result<i64, DbError> {
+    let count = sqlx::query_scalar!(
+        r#"
+        SELECT count(*) AS "count!" FROM (
+            SELECT FROM coupon_log l JOIN coupon c ON c.coupon_id = l.coupon_id
+            WHERE l.agent_id = $1 AND c.brand_id = $2 AND l.created_at >= $3 AND l.created_at < $4
+              AND ($5::bigint IS NULL OR c.player_id = $5) AND ($6::text IS NULL OR c.status = $6)
+              AND (NOT $7 OR l.action = 'recycle') LIMIT $8) AS counted
+        "#,
+        agent.0,
+        scope.id().0,
+        filter.from,
+        filter.until,
+        filter.player,
+        filter.status.map(CouponStatus::as_str),
+        filter.recycled_only,
+        TOTAL_CAP + 1,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(count)
+}

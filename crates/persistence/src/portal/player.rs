@@ -1,0 +1,236 @@
+//! One player below an agent: who it is, what it did day by day, which coupons it has.
+
+use agent_domain::{
+    AgentGuid, BrandScope,
+    page::{DayRange, PageRequest, TOTAL_CAP},
+    portal::coupon::CouponStatus,
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use sqlx::PgPool;
+
+use super::downline::OwnedPlayer;
+use crate::{error::DbError, tx::Tx};
+
+/// A player, and all that it ever did for the agent who asks and those below.
+#[derive(Clone, Debug)]
+pub struct PlayerDetail {
+    pub player_id: i64,
+    pub username: String,
+    pub agent_guid: i64,
+    pub agent_username: String,
+    pub status: String,
+    pub tags: Vec<String>,
+    pub registered_at: DateTime<Utc>,
+    pub first_deposit_at: Option<DateTime<Utc>>,
+    pub last_login_at: Option<DateTime<Utc>>,
+    /// Host on which the player registered.
+    pub attribution_domain: Option<String>,
+    /// Since when the player is this agent's.
+    pub attributed_at: Option<DateTime<Utc>>,
+    pub deposit_amount: Decimal,
+    pub withdraw_amount: Decimal,
+    pub bet_amount: Decimal,
+    pub valid_bet_amount: Decimal,
+    pub win_amount: Decimal,
+    pub bonus_amount: Decimal,
+    /// What the house keeps: bets less wins, bonuses, fees and royalties.
+    pub ngr: Decimal,
+}
+
+/// `None` when the player is gone since the proof was made.
+///
+/// # Errors
+/// The statement failed.
+pub async fn detail(
+    pool: &PgPool,
+    asking: AgentGuid,
+    player: OwnedPlayer,
+) -> Result<Option<PlayerDetail>, DbError> {
+    let row = sqlx::query_as!(
+        PlayerDetail,
+        r#"
+        SELECT p.player_id, p.username, d.guid AS agent_guid, d.username AS agent_username, p.status, p.tags,
+               p.registered_at, p.first_deposit_at, p.last_login_at,
+               p.attribution ->> 'domain' AS attribution_domain, p.attributed_at,
+               p.deposit_amount, p.withdraw_amount, did.bet_amount AS "bet_amount!",
+               did.valid_bet_amount AS "valid_bet_amount!", did.win_amount AS "win_amount!",
+               did.bonus_amount AS "bonus_amount!", did.ngr AS "ngr!"
+        FROM player p JOIN agent d ON d.guid = p.agent_id
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(s.bet_amount), 0) AS bet_amount,
+                   coalesce(sum(s.valid_bet_amount), 0) AS valid_bet_amount,
+                   coalesce(sum(s.win_amount), 0) AS win_amount,
+                   coalesce(sum(s.bonus_amount), 0) AS bonus_amount,
+                   coalesce(sum(s.bet_amount - s.win_amount - s.bonus_amount - s.fee_amount - s.royalty_amount), 0) AS ngr
+            FROM player_stat_daily s JOIN agent o ON o.guid = s.agent_id JOIN agent a ON a.guid = $1
+            WHERE s.player_id = p.player_id AND s.brand_id = p.brand_id AND starts_with(o.path, a.path)) AS did
+        WHERE p.player_id = $2
+        "#,
+        asking.0,
+        player.id(),
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(row)
+}
+
+/// What a player did on a calendar day of the brand.
+#[derive(Clone, Copy, Debug)]
+pub struct PlayerDay {
+    pub date: NaiveDate,
+    pub sums: DaySums,
+}
+
+/// Money in and out, and bets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DaySums {
+    pub deposit_amount: Decimal,
+    pub deposit_count: i64,
+    pub withdraw_amount: Decimal,
+    pub withdraw_count: i64,
+    pub bet_amount: Decimal,
+    pub bet_count: i64,
+    pub valid_bet_amount: Decimal,
+    pub win_amount: Decimal,
+    pub bonus_amount: Decimal,
+    pub ngr: Decimal,
+}
+
+/// The days of a range on which something happened, newest first; those on which the player was
+/// neither the asking agent's nor that of one below are left out, and so is every other provider
+/// where one is named.
+///
+/// # Errors
+/// The statement failed.
+pub async fn days(
+    pool: &PgPool,
+    asking: AgentGuid,
+    player: OwnedPlayer,
+    provider: Option<i32>,
+    days: DayRange,
+) -> Result<Vec<PlayerDay>, DbError> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT s.stat_date, sum(s.deposit_amount) AS "deposit_amount!", sum(s.deposit_count) AS "deposit_count!",
+               sum(s.withdraw_amount) AS "withdraw_amount!", sum(s.withdraw_count) AS "withdraw_count!",
+               sum(s.bet_amount) AS "bet_amount!", sum(s.bet_count) AS "bet_count!",
+               sum(s.valid_bet_amount) AS "valid_bet_amount!", sum(s.win_amount) AS "win_amount!",
+               sum(s.bonus_amount) AS "bonus_amount!",
+               sum(s.bet_amount - s.win_amount - s.bonus_amount - s.fee_amount - s.royalty_amount) AS "ngr!"
+        FROM player_stat_daily s JOIN player p ON p.player_id = s.player_id AND p.brand_id = s.brand_id
+        JOIN agent o ON o.guid = s.agent_id JOIN agent a ON a.guid = $1
+        WHERE s.player_id = $2 AND s.stat_date BETWEEN $3 AND $4 AND starts_with(o.path, a.path)
+          AND ($5::integer IS NULL OR s.provider_id = $5)
+        GROUP BY s.stat_date ORDER BY s.stat_date DESC
+        "#,
+        asking.0,
+        player.id(),
+        days.first,
+        days.last,
+        provider,
+    )
+    .fetch_all(pool)
+    .await?;
+    let rows = rows.into_iter().map(|row| PlayerDay {
+        date: row.stat_date,
+        sums: DaySums {
+            deposit_amount: row.deposit_amount,
+            deposit_count: row.deposit_count,
+            withdraw_amount: row.withdraw_amount,
+            withdraw_count: row.withdraw_count,
+            bet_amount: row.bet_amount,
+            bet_count: row.bet_count,
+            valid_bet_amount: row.valid_bet_amount,
+            win_amount: row.win_amount,
+            bonus_amount: row.bonus_amount,
+            ngr: row.ngr,
+        },
+    });
+    Ok(rows.collect())
+}
+
+/// A coupon of a player.
+#[derive(Clone, Debug)]
+pub struct PlayerCoupon {
+    pub coupon_id: i64,
+    pub template_id: i64,
+    pub name: String,
+    pub amount: Decimal,
+    pub status: String,
+    pub granted_at: DateTime<Utc>,
+    pub used_at: Option<DateTime<Utc>>,
+    pub recycled_at: Option<DateTime<Utc>>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Which coupons are listed.
+#[derive(Clone, Copy, Debug)]
+pub struct CouponFilter {
+    pub status: Option<CouponStatus>,
+    /// Granted in `[from, until)`.
+    pub granted: (DateTime<Utc>, DateTime<Utc>),
+}
+
+/// The newest first.
+///
+/// # Errors
+/// The statement failed.
+pub async fn coupons(
+    tx: &mut Tx,
+    scope: &BrandScope,
+    player: OwnedPlayer,
+    filter: CouponFilter,
+    page: PageRequest,
+) -> Result<Vec<PlayerCoupon>, DbError> {
+    let rows = sqlx::query_as!(
+        PlayerCoupon,
+        r#"
+        SELECT c.coupon_id, c.template_id, t.name, c.amount, c.status, c.granted_at, c.used_at, c.recycled_at,
+               c.expires_at
+        FROM coupon c JOIN coupon_template t ON t.template_id = c.template_id
+        WHERE c.player_id = $1 AND c.brand_id = $2 AND c.granted_at >= $3 AND c.granted_at < $4
+          AND ($5::text IS NULL OR c.status = $5)
+        ORDER BY c.granted_at DESC, c.coupon_id DESC LIMIT $6 OFFSET $7
+        "#,
+        player.id(),
+        scope.id().0,
+        filter.granted.0,
+        filter.granted.1,
+        filter.status.map(CouponStatus::as_str),
+        page.size,
+        page.offset(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// How many a list would show, counted up to one more than the cap.
+///
+/// # Errors
+/// The statement failed.
+pub async fn count_coupons(
+    tx: &mut Tx,
+    scope: &BrandScope,
+    player: OwnedPlayer,
+    filter: CouponFilter,
+) -> Result<i64, DbError> {
+    let count = sqlx::query_scalar!(
+        r#"
+        SELECT count(*) AS "count!" FROM (
+            SELECT FROM coupon
+            WHERE player_id = $1 AND brand_id = $2 AND granted_at >= $3 AND granted_at < $4
+              AND ($5::text IS NULL OR status = $5) LIMIT $6) AS counted
+        "#,
+        player.id(),
+        scope.id().0,
+        filter.granted.0,
+        filter.granted.1,
+        filter.status.map(CouponStatus::as_str),
+        TOTAL_CAP + 1,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(count)
+}

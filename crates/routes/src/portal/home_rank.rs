@@ -1,0 +1,133 @@
+//! `/agent/home/rank`: who did most.
+
+use agent_domain::{Money, Problem};
+use agent_persistence::portal::home_rank::{self as store, RankRow};
+use agent_services::{
+    App,
+    portal::home::{self, Asked, RankBy},
+};
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{home::StatScopeQuery, list::RangeQuery};
+use crate::{
+    error::{ApiError, ProblemDocument},
+    extract::{QueryParams, SignedIn},
+};
+
+/// Whom to rank, and by what.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RankQuery {
+    /// Direct subs with their teams, or players. `scope` is about players.
+    #[param(inline)]
+    #[serde(default)]
+    pub of: RankOf,
+    #[param(inline)]
+    #[serde(default)]
+    pub by: RankByName,
+    /// Longest ranking; 10 where nothing is said.
+    #[param(minimum = 1, maximum = 50)]
+    pub limit: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum RankOf {
+    #[default]
+    Players,
+    Subs,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RankByName {
+    #[default]
+    Ngr,
+    Deposit,
+    Bet,
+}
+
+impl RankByName {
+    fn by(self) -> RankBy {
+        match self {
+            Self::Ngr => RankBy::Ngr,
+            Self::Deposit => RankBy::Deposit,
+            Self::Bet => RankBy::Bet,
+        }
+    }
+}
+
+/// A player or a direct sub.
+#[derive(Serialize, ToSchema)]
+pub struct RankItemView {
+    /// `player_id` of a player, `guid` of a sub.
+    id: i64,
+    username: String,
+    #[schema(value_type = String, example = "80000.0000")]
+    deposit_amount: Money,
+    #[schema(value_type = String, example = "250000.0000")]
+    bet_amount: Money,
+    /// Bets less wins, bonus, fee and royalty.
+    #[schema(value_type = String, example = "10540.0000")]
+    ngr: Money,
+}
+
+impl From<RankRow> for RankItemView {
+    fn from(row: RankRow) -> Self {
+        Self {
+            id: row.id,
+            username: row.username,
+            deposit_amount: Money(row.deposit_amount),
+            bet_amount: Money(row.bet_amount),
+            ngr: Money(row.ngr),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct RankView {
+    /// Highest first.
+    items: Vec<RankItemView>,
+}
+
+/// Players or direct subs who did most in a range.
+#[utoipa::path(get, path = "/agent/home/rank", tag = "home",
+    params(RangeQuery, RankQuery, StatScopeQuery),
+    responses(
+        (status = 200, description = "The ranking", body = RankView),
+        (status = 422, description = "`validation_failed`; `range_too_long`: also when more than 200 000 players \
+                                      would have to be added up, day by day", body = ProblemDocument),
+    ))]
+pub async fn rank(
+    State(app): State<App>,
+    SignedIn { principal, scope }: SignedIn,
+    QueryParams(range): QueryParams<RangeQuery>,
+    QueryParams(query): QueryParams<RankQuery>,
+    QueryParams(whose): QueryParams<StatScopeQuery>,
+) -> Result<Json<RankView>, ApiError> {
+    let range = range.range(&scope, app.core.clock.now())?;
+    let (by, limit) = (query.by.by(), query.limit.unwrap_or(10));
+    if !(1..=50).contains(&limit) {
+        return Err(Problem::field("limit", "must be between 1 and 50").into());
+    }
+    let rows = match query.of {
+        RankOf::Players => {
+            let asked = Asked {
+                principal: &principal,
+                scope: &scope,
+                whose: whose.scope.scope(),
+            };
+            home::top_players(&app, asked, range, by, limit).await?
+        }
+        RankOf::Subs => {
+            let pool = app.core.db.pool();
+            let subs = store::subs(pool, &scope, principal.agent(), range, by, limit).await;
+            subs.map_err(Problem::from)?
+        }
+    };
+    Ok(Json(RankView {
+        items: rows.into_iter().map(RankItemView::from).collect(),
+    }))
+}

@@ -1,0 +1,5 @@
+mod portal {
+    mod home;
+    mod report;
+}
+mod roll_up;

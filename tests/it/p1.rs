@@ -1,0 +1,3 @@
+mod portal {
+    mod player;
+}

@@ -1,0 +1,237 @@
+//! The agents' days as the definition says, computed here without the product.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use agent_domain::Money;
+use agent_testkit::TestApp;
+use chrono::NaiveDate;
+use rust_decimal::{Decimal, RoundingStrategy};
+
+/// A row of a player's day; amounts in the order of the table.
+type Raw = (NaiveDate, i64, i64, i64, i32, Vec<Decimal>, Vec<i32>);
+/// Brand, agent, day.
+type Place = (i64, i64, NaiveDate);
+
+const AMOUNTS: usize = 8;
+const COUNTS: usize = 3;
+
+#[derive(Clone, Default)]
+struct Numbers {
+    new_players: i64,
+    new_subs: i64,
+    active: BTreeSet<i64>,
+    ftd_count: i64,
+    ftd_amount: Decimal,
+    amounts: [Decimal; AMOUNTS],
+    counts: [i64; COUNTS],
+    /// Net win by provider.
+    net: BTreeMap<i32, Decimal>,
+}
+
+impl Numbers {
+    fn add(&mut self, other: &Self) {
+        self.new_players += other.new_players;
+        self.new_subs += other.new_subs;
+        self.active.extend(&other.active);
+        self.ftd_count += other.ftd_count;
+        self.ftd_amount += other.ftd_amount;
+        for (sum, more) in self.amounts.iter_mut().zip(other.amounts) {
+            *sum += more;
+        }
+        for (sum, more) in self.counts.iter_mut().zip(other.counts) {
+            *sum += more;
+        }
+        for (provider, net) in &other.net {
+            *self.net.entry(*provider).or_default() += net;
+        }
+    }
+
+    fn text(&self, commission: Decimal) -> String {
+        let rounded = commission.round_dp_with_strategy(4, RoundingStrategy::MidpointAwayFromZero);
+        let commission = if rounded.is_zero() {
+            Decimal::ZERO
+        } else {
+            rounded
+        };
+        let money = |amount: Decimal| Money(amount).to_string();
+        let mut fields = vec![
+            self.new_players.to_string(),
+            self.new_subs.to_string(),
+            self.active.len().to_string(),
+            self.ftd_count.to_string(),
+            money(self.ftd_amount),
+        ];
+        fields.extend(self.amounts.map(money));
+        fields.extend(self.counts.map(|count| count.to_string()));
+        fields.push(money(commission));
+        fields.join(" ")
+    }
+}
+
+/// What the database holds besides the numbers asked for.
+struct World {
+    parents: BTreeMap<i64, Option<i64>>,
+    /// Agent, brand, provider, since, of 100.
+    shares: Vec<(i64, i64, i32, NaiveDate, Decimal)>,
+    direct: BTreeMap<Place, Numbers>,
+}
+
+async fn rows<T>(app: &TestApp, query: &str) -> Vec<T>
+where
+    T: for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
+{
+    sqlx::query_as(sqlx::AssertSqlSafe(query.to_owned()))
+        .fetch_all(&app.owner)
+        .await
+        .unwrap()
+}
+
+impl World {
+    async fn read(app: &TestApp) -> Self {
+        let parents = rows(app, "SELECT guid, parent_guid FROM agent").await;
+        let shares = "SELECT agent_id, brand_id, provider_id, effective_from, percentage \
+                      FROM agent_provider_percentage ORDER BY effective_from";
+        let mut world = Self {
+            parents: parents.into_iter().collect(),
+            shares: rows(app, shares).await,
+            direct: BTreeMap::new(),
+        };
+        world.add_days(app).await;
+        world.add_people(app).await;
+        world
+    }
+
+    async fn add_days(&mut self, app: &TestApp) {
+        let raw: Vec<Raw> = rows(
+            app,
+            "SELECT stat_date, brand_id, agent_id, player_id, provider_id, \
+                    ARRAY[deposit_amount, withdraw_amount, bet_amount, valid_bet_amount, win_amount, bonus_amount, \
+                          fee_amount, royalty_amount], ARRAY[deposit_count, withdraw_count, bet_count] \
+             FROM player_stat_daily",
+        )
+        .await;
+        for (day, brand, agent, player, provider, amounts, counts) in raw {
+            let numbers = self.direct.entry((brand, agent, day)).or_default();
+            if counts[0] > 0 || counts[2] > 0 {
+                numbers.active.insert(player);
+            }
+            for (at, amount) in amounts.iter().enumerate() {
+                numbers.amounts[at] += amount;
+            }
+            for (at, count) in counts.iter().enumerate() {
+                numbers.counts[at] += i64::from(*count);
+            }
+            if provider != 0 {
+                let net = amounts[2] - amounts[4] - amounts[5] - amounts[6] - amounts[7];
+                *numbers.net.entry(provider).or_default() += net;
+            }
+        }
+    }
+
+    async fn add_people(&mut self, app: &TestApp) {
+        let registered: Vec<(i64, i64, NaiveDate)> = rows(
+            app,
+            "SELECT brand_id, agent_id, (registered_at AT TIME ZONE timezone)::date \
+             FROM player JOIN brand USING (brand_id) WHERE agent_id IS NOT NULL",
+        )
+        .await;
+        for place in registered {
+            self.direct.entry(place).or_default().new_players += 1;
+        }
+        let recruited: Vec<(i64, i64, NaiveDate)> = rows(
+            app,
+            "SELECT brand_id, parent_guid, (a.created_at AT TIME ZONE timezone)::date \
+             FROM agent a JOIN agent_brand ON agent_id = guid JOIN brand USING (brand_id) \
+             WHERE parent_guid IS NOT NULL",
+        )
+        .await;
+        for place in recruited {
+            self.direct.entry(place).or_default().new_subs += 1;
+        }
+        let paid_in: Vec<(i64, Option<i64>, NaiveDate, Decimal)> = rows(
+            app,
+            "SELECT p.brand_id, coalesce(s.agent_id, p.agent_id), (first_deposit_at AT TIME ZONE timezone)::date, \
+                    coalesce(s.deposit_amount, 0) \
+             FROM player p JOIN brand USING (brand_id) \
+             LEFT JOIN player_stat_daily s ON s.player_id = p.player_id AND s.provider_id = 0 \
+                  AND s.brand_id = p.brand_id AND s.stat_date = (first_deposit_at AT TIME ZONE timezone)::date \
+             WHERE first_deposit_at IS NOT NULL",
+        )
+        .await;
+        for (brand, agent, day, amount) in paid_in {
+            let Some(agent) = agent else { continue };
+            let numbers = self.direct.entry((brand, agent, day)).or_default();
+            numbers.ftd_count += 1;
+            numbers.ftd_amount += amount;
+        }
+    }
+
+    fn share(&self, agent: i64, brand: i64, provider: i32, day: NaiveDate) -> Decimal {
+        let held = self.shares.iter().rev().find(|(who, at, of, since, _)| {
+            (*who, *at, *of) == (agent, brand, provider) && *since <= day
+        });
+        held.map_or(Decimal::ZERO, |share| share.4 / Decimal::ONE_HUNDRED)
+    }
+
+    fn earned(&self, place: Place, net: &BTreeMap<i32, Decimal>, less: Option<i64>) -> Decimal {
+        let (brand, agent, day) = place;
+        let shares = net.iter().map(|(provider, net)| {
+            let given = less.map_or(Decimal::ZERO, |sub| self.share(sub, brand, *provider, day));
+            net * (self.share(agent, brand, *provider, day) - given)
+        });
+        shares.sum()
+    }
+}
+
+/// Every row that should be there, by scope, brand, agent and day.
+async fn expected(app: &TestApp) -> BTreeMap<String, String> {
+    let world = World::read(app).await;
+    let mut teams: BTreeMap<Place, Numbers> = BTreeMap::new();
+    for (&(brand, agent, day), numbers) in &world.direct {
+        let mut above = Some(agent);
+        while let Some(top) = above {
+            teams.entry((brand, top, day)).or_default().add(numbers);
+            above = world.parents[&top];
+        }
+    }
+    let key = |scope: &str, (brand, agent, day): Place| format!("{scope} {brand} {agent} {day}");
+    let mut expected = BTreeMap::new();
+    for (&place, numbers) in &world.direct {
+        let earned = world.earned(place, &numbers.net, None);
+        expected.insert(key("direct", place), numbers.text(earned));
+    }
+    for (&(brand, agent, day), numbers) in &teams {
+        let place = (brand, agent, day);
+        let own = world.direct.get(&place).cloned().unwrap_or_default();
+        let mut earned = world.earned(place, &own.net, None);
+        for (&sub, _) in world
+            .parents
+            .iter()
+            .filter(|(_, parent)| **parent == Some(agent))
+        {
+            if let Some(team) = teams.get(&(brand, sub, day)) {
+                earned += world.earned(place, &team.net, Some(sub));
+            }
+        }
+        expected.insert(key("team", place), numbers.text(earned));
+    }
+    expected
+}
+
+/// Every row, to the last digit, and no other.
+pub(super) async fn assert_exact(app: &TestApp, told: &str) {
+    let found: Vec<(String, String)> = rows(
+        app,
+        "SELECT concat_ws(' ', scope, brand_id, agent_id, stat_date), \
+                concat_ws(' ', new_players, new_subs, active_players, ftd_count, ftd_amount, deposit_amount, \
+                          withdraw_amount, bet_amount, valid_bet_amount, win_amount, bonus_amount, fee_amount, \
+                          royalty_amount, deposit_count, withdraw_count, bet_count, commission) \
+         FROM agent_stat_daily",
+    )
+    .await;
+    let (found, expected) = (BTreeMap::from_iter(found), expected(app).await);
+    assert!(!expected.is_empty(), "{told}");
+    for key in found.keys().chain(expected.keys()) {
+        assert_eq!(found.get(key), expected.get(key), "{told}: {key}");
+    }
+}

@@ -1,0 +1,5 @@
+mod portal {
+    mod common;
+    mod messages;
+    mod provider;
+}
