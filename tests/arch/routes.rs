@@ -58,7 +58,9 @@ fn p007_no_old_path_is_in_the_document() {
 /// are added by hand are the documentation itself.
 #[test]
 fn p008_every_route_is_in_the_document() {
-    let by_hand = source::files_with(&[".route("]);
+    let mut by_hand = source::files_with(&[".route("]);
+    // Stands in for the SMS provider, and serves nothing of the product.
+    by_hand.retain(|path| !path.starts_with("crates/lab/"));
     let known = [
         "crates/routes/src/legacy/mod.rs",
         "crates/routes/src/ops/docs.rs",
@@ -168,7 +170,12 @@ fn p154_public_routes_are_an_explicit_list() {
     let known = [
         "/.well-known/jwks.json",
         "/agent/common/brand",
+        "/agent/forget",
+        "/agent/forget/send-sms",
         "/agent/login",
+        "/agent/recovery/request",
+        "/agent/recovery/reset",
+        "/agent/recovery/verify",
         "/agent/refresh_token",
         "/health",
         "/health/live",

@@ -171,7 +171,7 @@ variables! {
         plain RECOVERY_TOKEN_TTL_MINUTES = "10";
         /// on logs codes in clear, for tests only; refused in production.
         plain RECOVERY_EXPOSE_TOKEN_FOR_TESTS = "off";
-        /// A request for recovery is answered no sooner, whether or not there is such an account.
+        /// A request for recovery and a refused code are answered no sooner, account or not.
         plain RECOVERY_ANSWER_MILLISECONDS = "150";
         /// Guesses that one code allows.
         plain CODE_GUESSES = "5";

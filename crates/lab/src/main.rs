@@ -8,6 +8,7 @@
 
 mod account;
 mod agent;
+mod bench;
 mod brand;
 mod check;
 mod context;
@@ -57,6 +58,9 @@ enum Command {
     Account(account::Command),
     /// Stand in for the SMS provider: print every message that the API hands over.
     Sms,
+    /// Measure, on servers of its own.
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Check that every account equals its ledger, and show the outbox backlog.
     Check,
 }
@@ -79,10 +83,13 @@ fn start(command: Command) -> anyhow::Result<()> {
     log::init(LogFormat::Text, "error")?;
     // Fails only where one is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let lab = Lab::load()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    if let Command::Bench(command) = &command {
+        return runtime.block_on(bench::run(command));
+    }
+    let lab = Lab::load()?;
     runtime.block_on(run(&lab, command))
 }
 
@@ -96,5 +103,6 @@ async fn run(lab: &Lab, command: Command) -> anyhow::Result<()> {
         Command::Account(command) => account::run(lab, &command).await,
         Command::Sms => sms::run(lab).await,
         Command::Check => check::run(lab).await,
+        Command::Bench(command) => bench::run(&command).await,
     }
 }

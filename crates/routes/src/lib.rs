@@ -23,7 +23,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use legacy::Alias;
 use middleware::{EdgeSettings, legacy::mark, sign_in::require_agent};
 use ops::health::{self, OpsState};
-use portal::{auth, bank, common, profile, recovery, withdraw};
+use portal::{auth, bank, common, edit, profile, recovery, withdraw};
 pub use state::RouteState;
 
 /// Path prefixes that only older frontends use.
@@ -57,6 +57,11 @@ fn signed_in() -> OpenApiRouter<RouteState> {
     OpenApiRouter::new()
         .routes(routes!(auth::logout))
         .routes(routes!(auth::edit_password))
+        .routes(routes!(edit::payout_password))
+        .routes(routes!(edit::phone_send_sms))
+        .routes(routes!(edit::phone))
+        .routes(routes!(edit::bank_send_sms))
+        .routes(routes!(edit::bank))
         .routes(routes!(profile::info))
         .routes(routes!(profile::top_info))
         .routes(routes!(withdraw::init))
@@ -65,6 +70,9 @@ fn signed_in() -> OpenApiRouter<RouteState> {
         .routes(routes!(withdraw::detail))
         .routes(routes!(withdraw::cancel))
         .routes(routes!(bank::list))
+        .routes(routes!(bank::add))
+        .routes(routes!(bank::make_default))
+        .routes(routes!(bank::remove))
         .routes(routes!(common::agent_min_withdrawal_limit))
         .routes(routes!(common::enums))
 }

@@ -23,6 +23,7 @@ fn operations() -> BTreeSet<(String, String)> {
 
 fn filled(path: &str) -> String {
     path.replace("{withdraw_no}", "W20260428000017")
+        .replace("{id}", "1")
 }
 
 /// Every path is answered by the route of that very path: none is unknown, none lies in the

@@ -3,5 +3,6 @@
 mod auth;
 mod bank;
 mod common;
+mod edit;
 mod profile;
 mod withdraw;

@@ -10,6 +10,6 @@ mod logs;
 mod races;
 mod shapes;
 mod stage;
-mod tokens;
 mod together;
+mod tokens;
 mod walk;

@@ -15,7 +15,7 @@ pub struct RecoverySettings {
     pub token_ttl: Duration,
     /// Codes are logged in clear; never in a production-grade environment (P-113, P-203).
     pub expose_token_for_tests: bool,
-    /// A request for recovery takes at least so long (P-183).
+    /// A request for recovery and a refused code take at least so long (P-183).
     pub answer_after: Duration,
 }
 

@@ -30,7 +30,10 @@ pub fn normalise_card(text: &str) -> Option<String> {
 #[must_use]
 pub fn older_card_spellings(number: &str) -> Vec<String> {
     let letters: Vec<char> = number.chars().collect();
-    let groups: Vec<String> = letters.chunks(4).map(|four| four.iter().collect()).collect();
+    let groups: Vec<String> = letters
+        .chunks(4)
+        .map(|four| four.iter().collect())
+        .collect();
     vec![number.to_owned(), groups.join(" "), groups.join("-")]
 }
 

@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod bank;
 pub mod common;
+pub mod edit;
 pub mod list;
 pub mod profile;
 pub mod recovery;

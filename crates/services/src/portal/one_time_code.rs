@@ -9,7 +9,7 @@ use agent_domain::{
 };
 use agent_persistence::{
     DbError, Tx,
-    portal::recovery::{self as store, Guess, NewCode},
+    portal::recovery::{self as store, Guess, NewCode, Verdict},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -198,25 +198,15 @@ pub(crate) async fn guess(app: &App, subject: &Subject, given: &str) -> Result<G
     // What is no code is hashed like one: it counts as a guess and cannot match.
     let code_hash = subject.hash(app, given.trim());
     let most = app.policy.code_guesses;
-    if let Some(guess) = store::guess(pool, &subject.key, &code_hash, most, now).await? {
-        return Ok(if guess.matched {
-            Guessed::Right(guess)
-        } else {
-            Guessed::Refused(Reason::CodeWrong, Some(guess))
-        });
-    }
-    let newest = store::newest(pool, &subject.key, now).await?;
-    let reason = match &newest {
-        Some(code) if code.expired => Reason::CodeExpired,
-        Some(code) if code.attempts >= most => Reason::GuessesUsedUp,
-        _ => Reason::NoCode,
+    let Some(guess) = store::guess(pool, &subject.key, &code_hash, most, now).await? else {
+        return Ok(Guessed::Refused(Reason::NoCode, None));
     };
-    let known = newest.map(|code| Guess {
-        id: code.id,
-        agent: code.agent,
-        brand_id: code.brand_id,
-        contact_hash: code.contact_hash,
-        matched: false,
-    });
-    Ok(Guessed::Refused(reason, known))
+    let reason = match guess.verdict {
+        Verdict::Right => return Ok(Guessed::Right(guess)),
+        Verdict::Wrong => Reason::CodeWrong,
+        Verdict::UsedUp => Reason::GuessesUsedUp,
+        Verdict::Expired => Reason::CodeExpired,
+        Verdict::Ended => Reason::NoCode,
+    };
+    Ok(Guessed::Refused(reason, Some(guess)))
 }

@@ -302,11 +302,33 @@ async fn enabled(
     Ok(Ok(()))
 }
 
+/// A refused code is answered no sooner than a request, for the same reason (P-183).
+async fn refused_no_sooner<T>(
+    app: &App,
+    answering: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let answer_at = Instant::now() + app.policy.recovery_answer_after;
+    let answer = answering.await;
+    if answer.is_err() {
+        tokio::time::sleep_until(answer_at).await;
+    }
+    answer
+}
+
 /// Exchanges the code for the permission to set a password once.
 ///
 /// # Errors
 /// `otp_invalid` whatever is wrong, the brand included.
 pub async fn verify(
+    app: &App,
+    arrival: Arrival<'_>,
+    request_id: Uuid,
+    code: &str,
+) -> Result<ResetPermission, Problem> {
+    refused_no_sooner(app, exchange(app, arrival, request_id, code)).await
+}
+
+async fn exchange(
     app: &App,
     arrival: Arrival<'_>,
     request_id: Uuid,
@@ -483,6 +505,16 @@ pub async fn forget(
     new_password: &str,
 ) -> Result<(), Problem> {
     let named = Named::username_and_phone(username, phone, arrival.brand)?;
+    refused_no_sooner(app, forget_named(app, arrival, named, code, new_password)).await
+}
+
+async fn forget_named(
+    app: &App,
+    arrival: Arrival<'_>,
+    named: Named,
+    code: &str,
+    new_password: &str,
+) -> Result<(), Problem> {
     let account = find(app, arrival.brand, &named).await?;
     let subject = match &named {
         Named::UsernameAndPhone { username, phone } => {
@@ -495,6 +527,9 @@ pub async fn forget(
     if let Err(reason) = brand_allowed(app, arrival.brand, account.agent).await? {
         judged.result = Err(reason);
     }
+    // A code proves the phone that it was sent to, which need not be the account's any more.
+    let contact = account.contact.as_ref().map(|_| ());
+    judged.result = judged.result.and(contact.map_err(|reason| *reason));
     let hash = account.contact_hash(app, &named);
     let outcome = Outcome {
         flow: Flow::Forget,

@@ -8,7 +8,10 @@ use agent_domain::{
     event::WithdrawCreated,
     money::parse_request_amount,
     page::{DayRange, Page, PageRequest},
-    portal::withdraw::{Quote, WithdrawStatus},
+    portal::{
+        bank::cooldown_left,
+        withdraw::{Quote, WithdrawStatus},
+    },
 };
 use agent_persistence::{
     AuditEntry, Tx,
@@ -30,8 +33,7 @@ use serde_json::json;
 use crate::{
     app::App,
     core::{Stopped, retrying},
-    limiter::{Counted, WithoutRedis},
-    portal::auth::Source,
+    portal::{auth::Source, payout_account::cooldown_problem, payout_password},
     session::Principal,
 };
 
@@ -100,7 +102,8 @@ fn day_around(scope: &BrandScope, now: DateTime<Utc>) -> (DateTime<Utc>, DateTim
 /// # Errors
 /// Of the request: `validation_failed`, `below_min_withdrawal`, `above_max_withdrawal`,
 /// `payout_password_invalid`, `rate_limited`, `idempotency_conflict`. Of the account:
-/// `withdraw_pending`, `daily_limit_reached`, `insufficient_balance`. `unavailable`.
+/// `withdraw_pending`, `daily_limit_reached`, `insufficient_balance`, `payout_cooldown` for a card
+/// younger than an unproven change of phone. `unavailable`.
 pub async fn add(
     app: &App,
     asking: Asking<'_>,
@@ -126,7 +129,7 @@ async fn add_counted(
     let amount = read_amount(&request.amount, asking.scope.brand().currency)?;
     let agent = asking.principal.agent();
     // Before any look at the key: a stored answer must not tell whether a guess was right.
-    check_payout_password(app, agent, request.payout_password.as_deref()).await?;
+    payout_password::check_if_set(app, agent, request.payout_password.as_deref()).await?;
     let hash = request_hash(app, asking.scope, request);
     let key = idempotency_ref(agent, request, &hash);
     if let Some(key) = key
@@ -171,42 +174,6 @@ fn replay(stored: StoredAnswer) -> Result<CreatedOrder, Problem> {
         ));
     }
     serde_json::from_value(stored.body).map_err(Problem::internal)
-}
-
-/// The payout password is a short PIN: guesses are counted before they are evaluated, and while
-/// they cannot be counted none is.
-async fn check_payout_password(
-    app: &App,
-    agent: AgentGuid,
-    given: Option<&str>,
-) -> Result<(), Problem> {
-    let Some(stored) = store::payout_password_hash(app.core.db.pool(), agent).await? else {
-        return Ok(());
-    };
-    let Some(given) = given else {
-        return Err(payout_password_invalid("the payout password is required"));
-    };
-    let limit = app.limiter.limits().payout_password;
-    let key = app.keys.limit_digest("payout-password", &agent.to_string());
-    let counted = [Counted::new("payout_password", key, limit)];
-    app.limiter.peek(&counted, WithoutRedis::Refuse).await?;
-    let turn = app.limiter.turn(&format!("payout:{agent}")).await;
-    let before = || app.limiter.reserve(&counted, WithoutRedis::Refuse);
-    let check = app
-        .passwords
-        .verify_guarded(Some(&stored), given, before)
-        .await;
-    let check = check.map_err(|error| app.password_problem(error))?;
-    drop(turn);
-    if !check.matches {
-        return Err(payout_password_invalid("the payout password is wrong"));
-    }
-    app.limiter.refund(&counted).await;
-    Ok(())
-}
-
-fn payout_password_invalid(detail: &'static str) -> Problem {
-    Problem::new(Code::PayoutPasswordInvalid, detail)
 }
 
 async fn make_order(
@@ -260,7 +227,7 @@ async fn book(
     let max_open = app.policy.max_open_withdrawals;
     let day = day_around(scope, now);
     let facts = store::order_facts(tx, scope, agent, request.card, day, max_open).await?;
-    let (quote, card) = judge(facts, amount)?;
+    let (quote, card) = judge(app, facts, amount, now)?;
     let mut account = account
         .filter(|account| account.balance().available >= amount)
         .ok_or_else(|| {
@@ -327,11 +294,22 @@ async fn book(
     })
 }
 
-fn judge(facts: OrderFacts, amount: Decimal) -> Result<(Quote, store::PayoutCard), Problem> {
+fn judge(
+    app: &App,
+    facts: OrderFacts,
+    amount: Decimal,
+    now: DateTime<Utc>,
+) -> Result<(Quote, store::PayoutCard), Problem> {
     let quote = facts.terms.quote(amount)?;
     let card = facts
         .card
         .ok_or_else(|| Problem::field("card_id", "is not one of your cards"))?;
+    let since = facts
+        .payout_cooldown_since
+        .filter(|since| card.created_at > *since);
+    if let Some(left) = cooldown_left(since, app.policy.payout_cooldown, now) {
+        return Err(cooldown_problem(left));
+    }
     facts
         .terms
         .check_counts(facts.open_orders, facts.orders_today)?;

@@ -1,0 +1,161 @@
+//! Rows as the old service wrote them, and phones of more than one account.
+
+use agent_crypto::{AesIv, AesKey, pii::legacy_fixture};
+use serde_json::json;
+
+use super::stage::*;
+
+/// Stores a phone without an index.
+async fn store(stage: &Stage, phone: &str) {
+    sqlx::query("UPDATE agent SET phone_num = $1, phone_bidx = NULL WHERE username = 'forgetful'")
+        .bind(phone)
+        .execute(&stage.app.owner)
+        .await
+        .unwrap();
+}
+
+fn cbc(stage: &Stage, plain: &str) -> String {
+    let environment = stage.app.environment();
+    let key: AesKey = environment["AES_KEY"].parse().unwrap();
+    let iv: AesIv = environment["AES_IV"].parse().unwrap();
+    legacy_fixture::encrypt_cbc(&key, &iv, plain)
+}
+
+/// Recovery by phone, by name, and in one step, each to the one number.
+async fn assert_found(stage: &Stage, what: &str) {
+    for body in [
+        json!({ "contact": PHONE }),
+        json!({ "contact": NATIONAL }),
+        stage.by_name(),
+    ] {
+        let id = request_id(&stage.ask(REQUEST, &body).await);
+        assert_eq!(stage.last_outcome().await, "REQUEST SUCCESS -", "{what}");
+        let code = stage.app.sms().wait_for(PHONE).await.code();
+        assert_eq!(stage.verify(&id, &code).await.status, 200, "{what}");
+    }
+    let code = stage.sent().await;
+    assert_eq!(stage.forget(&code).await.status, 204, "{what}");
+    let hash = stage.sha256(PHONE).await;
+    let rows = stage.audit().await;
+    assert!(
+        rows.iter().all(|row| row["contact_hash"] == hash.as_str()),
+        "{what}"
+    );
+}
+
+#[tokio::test]
+async fn q89_phones_of_the_older_cipher_are_found_in_every_old_spelling() {
+    for spelling in ["+66812345678", "66812345678", "0812345678", "812345678"] {
+        let stage = Stage::set().await;
+        stage.app.plant("66812345678");
+        store(&stage, &cbc(&stage, spelling)).await;
+        assert_found(&stage, spelling).await;
+        stage.app.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn q89_phones_in_clear_are_found_in_every_old_spelling() {
+    for spelling in ["+66812345678", "66812345678", "0812345678", "812345678"] {
+        let stage = Stage::set().await;
+        stage.app.plant("66812345678");
+        store(&stage, spelling).await;
+        assert_found(&stage, spelling).await;
+        // The old row held it in clear; nothing else may.
+        stage.execute("UPDATE agent SET phone_num = NULL").await;
+        stage.app.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn q89_addresses_of_the_older_cipher_are_found() {
+    let stage = Stage::set().await;
+    let email = "owner@example.com";
+    stage.app.plant(email);
+    sqlx::query("UPDATE agent SET email = $1, phone_num = NULL, phone_bidx = NULL")
+        .bind(cbc(&stage, email))
+        .execute(&stage.app.owner)
+        .await
+        .unwrap();
+    stage
+        .ask(REQUEST, &json!({ "contact": " Owner@Example.COM" }))
+        .await;
+    assert_eq!(
+        stage.last_outcome().await,
+        "REQUEST REJECTED EMAIL_UNPROVISIONED"
+    );
+    stage.app.finish().await;
+}
+
+#[tokio::test]
+async fn q89_an_address_leads_to_the_phone_of_its_account() {
+    let stage = Stage::set().await;
+    let email = "owner@example.com";
+    stage.app.plant(email);
+    give_only_email(&stage.app, &stage.agent, email).await;
+    give_phone(&stage.app, &stage.agent, PHONE).await;
+    let id = request_id(&stage.ask(REQUEST, &json!({ "contact": email })).await);
+    let code = stage.app.sms().wait_for(PHONE).await.code();
+    assert_eq!(stage.verify(&id, &code).await.status, 200);
+    stage.app.finish().await;
+}
+
+#[tokio::test]
+async fn q89_a_shared_phone_is_nobodys_in_whatever_shapes_it_is_stored() {
+    for shape in ["v1", "cbc", "cbc national", "plain"] {
+        let stage = Stage::set().await;
+        stage.app.plant("66812345678");
+        let twin = stage.app.agent("twin", &[&stage.brand]).await;
+        give_phone(&stage.app, &twin, PHONE).await;
+        match shape {
+            "cbc" => store(&stage, &cbc(&stage, PHONE)).await,
+            "cbc national" => store(&stage, &cbc(&stage, "0812345678")).await,
+            "plain" => store(&stage, "0812345678").await,
+            _ => {}
+        }
+        let answer = stage.ask(REQUEST, &json!({ "contact": PHONE })).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(
+            stage.last_outcome().await,
+            "REQUEST REJECTED UNKNOWN_ACCOUNT",
+            "{shape}"
+        );
+        // By its name each is itself.
+        let (id, code) = stage.requested().await;
+        assert_eq!(stage.verify(&id, &code).await.status, 200, "{shape}");
+        assert_eq!(stage.messages().await, 1, "{shape}");
+        stage.execute("UPDATE agent SET phone_num = NULL").await;
+        stage.app.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn q89_q20_a_shared_address_is_nobodys() {
+    let stage = Stage::set().await;
+    let email = "both@example.com";
+    stage.app.plant(email);
+    let twin = stage.app.agent("twin", &[&stage.brand]).await;
+    give_only_email(&stage.app, &stage.agent, email).await;
+    give_only_email(&stage.app, &twin, email).await;
+    stage.ask(REQUEST, &json!({ "contact": email })).await;
+    assert_eq!(
+        stage.last_outcome().await,
+        "REQUEST REJECTED UNKNOWN_ACCOUNT"
+    );
+    stage.app.finish().await;
+}
+
+#[tokio::test]
+async fn q21_with_a_pepper_no_row_holds_the_plain_hash() {
+    let stage = Stage::with(&[("CONTACT_HASH_PEPPER", "pepper of this test")]).await;
+    let plain = stage.sha256(PHONE).await;
+    let (id, code) = stage.requested().await;
+    assert_eq!(stage.verify(&id, &code).await.status, 200);
+    for row in stage.audit().await {
+        let hash = row["contact_hash"].as_str().unwrap();
+        assert_eq!(hash.len(), 64);
+        assert_ne!(hash, plain);
+    }
+    assert!(!stage.app.logs.text().contains(&plain[..8]));
+    stage.app.finish().await;
+}
