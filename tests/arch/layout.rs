@@ -72,6 +72,8 @@ fn one_feature_is_one_file_stem_in_every_layer() {
         "payout_account",
         "payout_password",
         "recovery_account",
+        "recovery_request",
+        "recovery_reset",
         "withdraw_transition",
     ];
     for layer in ["persistence", "services"] {

@@ -5,4 +5,5 @@ mod bank;
 mod common;
 mod edit;
 mod profile;
+mod recovery;
 mod withdraw;

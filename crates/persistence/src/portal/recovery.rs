@@ -120,6 +120,8 @@ pub struct NewCode<'a> {
     pub brand_id: i64,
     pub contact_hash: Option<&'a str>,
     pub code_hash: &'a [u8; 32],
+    /// It goes to a phone. One that does not is dead from the start and ends no other.
+    pub sent: bool,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
 }
@@ -145,12 +147,12 @@ pub async fn issue(tx: &mut Tx, code: &NewCode<'_>) -> Result<(), DbError> {
         r#"
         WITH ended AS (
             UPDATE agent_recovery SET superseded_at = $8
-            WHERE (subject_key = $3 OR (agent_id = $4 AND purpose = $2))
+            WHERE $10 AND (subject_key = $3 OR (agent_id = $4 AND purpose = $2))
               AND consumed_at IS NULL AND superseded_at IS NULL
         )
         INSERT INTO agent_recovery (id, purpose, subject_key, agent_id, brand_id, contact_hash, code_hash,
-                                    created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                    created_at, expires_at, superseded_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN NOT $10 THEN $8 END)
         "#,
         code.id,
         code.purpose.as_str(),
@@ -161,6 +163,7 @@ pub async fn issue(tx: &mut Tx, code: &NewCode<'_>) -> Result<(), DbError> {
         code.code_hash,
         code.created_at,
         code.expires_at,
+        code.sent,
     )
     .execute(tx.conn())
     .await?;

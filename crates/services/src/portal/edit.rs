@@ -17,7 +17,7 @@ use crate::{
     core::{Stopped, retrying},
     portal::{
         auth::verify_own_password,
-        contact::Contact,
+        contact::{Contact, Countries},
         one_time_code::{Guessed, notify},
         withdraw::Asking,
     },
@@ -38,21 +38,22 @@ pub async fn payout_password(
     let verified = verify_own_password(app, asking.principal, asking.source, password).await?;
     let hashed = app.passwords.hash(payout_password).await;
     let hashed = hashed.map_err(|error| app.password_problem(GuardedError::Password(error)))?;
-    let phone = retrying(|| store_payout_password(app, asking, &verified, &hashed)).await?;
-    if let Some(phone) = phone {
+    let countries = countries(app, asking).await?;
+    let row = retrying(|| store_payout_password(app, asking, &verified, &hashed)).await?;
+    if let Some(phone) = bound_phone(app, &countries, &row) {
         let what = "the payout password of your account was changed";
         notify(app, phone, asking.scope.brand(), what);
     }
     Ok(())
 }
 
-/// Gives the bound phone.
+/// Gives the account as it was.
 async fn store_payout_password(
     app: &App,
     asking: Asking<'_>,
     verified_hash: &str,
     hash: &str,
-) -> Result<Option<Contact>, Stopped> {
+) -> Result<AccountRow, Stopped> {
     let mut tx = app.core.db.begin().await?;
     let locked = lock(&mut tx, asking.principal.agent()).await?;
     check_still(&locked.row.password_hash, verified_hash)?;
@@ -66,7 +67,7 @@ async fn store_payout_password(
     let mut audited = tx.audited(&entry.of(asking, &operator, now)).await?;
     audited.set_payout_password(&locked, hash, now).await?;
     app.core.commit(tx).await?;
-    Ok(bound_phone(app, asking, &locked.row))
+    Ok(locked.row)
 }
 
 /// What was proven by a password holds only while that is the password.
@@ -119,10 +120,15 @@ pub(crate) async fn lock(tx: &mut Tx, agent: AgentGuid) -> Result<LockedAgent, S
     Ok(locked.ok_or_else(Problem::unauthenticated)?)
 }
 
+/// Where the agent's phone may be meant.
+pub(crate) async fn countries(app: &App, asking: Asking<'_>) -> Result<Countries, Problem> {
+    let host = &asking.scope.brand().phone_country;
+    Countries::of(app, host, Some(asking.principal.agent())).await
+}
+
 /// The bound phone; `None` also where it cannot be read.
-pub(crate) fn bound_phone(app: &App, asking: Asking<'_>, row: &AccountRow) -> Option<Contact> {
-    let country = &asking.scope.brand().phone_country;
-    Contact::stored(app, row.phone_num.as_deref()?, country)
+pub(crate) fn bound_phone(app: &App, countries: &Countries, row: &AccountRow) -> Option<Contact> {
+    countries.phone(app, row.phone_num.as_deref()?)
 }
 
 /// What a signed-in agent is told of a guess: it may know that its own code expired.

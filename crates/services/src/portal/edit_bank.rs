@@ -14,7 +14,7 @@ use crate::{
     core::{Stopped, retrying},
     portal::{
         contact::Contact,
-        edit::{Entry, account, bound_phone, otp_invalid},
+        edit::{Entry, account, bound_phone, countries, otp_invalid},
         one_time_code::{Drawn, Holder, expires_in, reserve_request, reserve_send},
         payout_account::{
             CardRequest, PreparedCard, check_cooldown, check_count, check_phone, code_subject,
@@ -48,7 +48,8 @@ pub async fn send_code(
     let row = account(app, asking.principal.agent()).await?;
     check_phone(&row)?;
     check_cooldown(app, &row)?;
-    let phone = bound_phone(app, asking, &row).ok_or_else(phone_unbound)?;
+    let countries = countries(app, asking).await?;
+    let phone = bound_phone(app, &countries, &row).ok_or_else(phone_unbound)?;
     reserve_request(app, &phone.phone, asking.source).await?;
     let brand_id = asking.scope.id().0;
     reserve_send(app, Some(&phone), &phone.phone, brand_id).await?;
@@ -108,9 +109,10 @@ pub async fn change(
     let row = account(app, asking.principal.agent()).await?;
     check_phone(&row)?;
     check_cooldown(app, &row)?;
+    let countries = countries(app, asking).await?;
     let code = guess_code(app, asking, &card.number, code).await?;
     retrying(|| replace(app, asking, &card, code)).await?;
-    if let Some(phone) = bound_phone(app, asking, &row) {
+    if let Some(phone) = bound_phone(app, &countries, &row) {
         tracing::info!("payout account changed: {}", phone.hash);
     }
     Ok(Primary {

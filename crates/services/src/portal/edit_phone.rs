@@ -25,8 +25,10 @@ use crate::{
     core::{Stopped, retrying},
     portal::{
         auth::verify_own_password,
-        contact::Contact,
-        edit::{Entry, account, bound_phone, check_still, lock, otp_invalid, right_code},
+        contact::{Contact, Countries},
+        edit::{
+            Entry, account, bound_phone, check_still, countries, lock, otp_invalid, right_code,
+        },
         one_time_code::{
             self, Drawn, Holder, Subject, expires_in, notify, reserve_request, reserve_send,
         },
@@ -73,7 +75,8 @@ pub async fn send_codes(
     reserve_request(app, &new.phone, asking.source).await?;
     let row = account(app, asking.principal.agent()).await?;
     // To bind the same phone anew, one code says all.
-    let old = bound_phone(app, asking, &row).filter(|old| *old.phone != *new.phone);
+    let countries = countries(app, asking).await?;
+    let old = bound_phone(app, &countries, &row).filter(|old| *old.phone != *new.phone);
     let brand_id = asking.scope.id().0;
     for phone in [Some(&new), old.as_ref()].into_iter().flatten() {
         reserve_send(app, Some(phone), &phone.phone, brand_id).await?;
@@ -160,7 +163,15 @@ pub async fn change(
     let code = right_code(one_time_code::guess(app, &subject, change.code).await?)?;
     let stored = app.pii.encrypt(PiiColumn::Phone, &new.phone);
     let stored = stored.map_err(Problem::internal)?;
-    let old = retrying(|| bind(app, asking, &new, &stored, code, &proof)).await?;
+    let countries = countries(app, asking).await?;
+    let binding = Binding {
+        new: &new,
+        stored: &stored,
+        code,
+        proof: &proof,
+        countries: &countries,
+    };
+    let old = retrying(|| bind(app, asking, &binding)).await?;
     tracing::info!("phone changed: {}", new.hash);
     if let Some(old) = old.filter(|old| *old.phone != *new.phone) {
         let what = format!(
@@ -190,18 +201,28 @@ async fn prove(
     Ok(Proof::Password(verified))
 }
 
+/// A new phone, and all that was proven of it.
+struct Binding<'a> {
+    new: &'a Contact,
+    /// The new phone as ciphertext.
+    stored: &'a str,
+    /// The right code.
+    code: Uuid,
+    proof: &'a Proof,
+    /// Where the old phone may be meant.
+    countries: &'a Countries,
+}
+
 /// Uses the codes up and binds the phone; gives the old one.
 async fn bind(
     app: &App,
     asking: Asking<'_>,
-    new: &Contact,
-    stored: &str,
-    code: Uuid,
-    proof: &Proof,
+    binding: &Binding<'_>,
 ) -> Result<Option<Contact>, Stopped> {
+    let Binding { new, proof, .. } = *binding;
     let mut tx = app.core.db.begin().await?;
     let locked = lock(&mut tx, asking.principal.agent()).await?;
-    let old = bound_phone(app, asking, &locked.row);
+    let old = bound_phone(app, binding.countries, &locked.row);
     let hash_of = |phone: &Contact| json!({ "contact_hash": phone.hash.as_hex() });
     let entry = Entry {
         action: "AGENT_EDIT_PHONE",
@@ -225,11 +246,11 @@ async fn bind(
             true
         }
     };
-    if !audited.consume_code(code, now).await? {
+    if !audited.consume_code(binding.code, now).await? {
         return Err(otp_invalid().into());
     }
     let phone = NewPhone {
-        stored,
+        stored: binding.stored,
         index: &new.blind_index(app),
         proven,
     };

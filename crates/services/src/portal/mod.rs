@@ -14,5 +14,7 @@ pub(crate) mod payout_password;
 pub mod profile;
 pub mod recovery;
 mod recovery_account;
+mod recovery_request;
+mod recovery_reset;
 pub mod withdraw;
 pub mod withdraw_transition;

@@ -74,7 +74,8 @@ impl Drawn {
     }
 
     /// Stores the hash of the code and ends older codes of the same purpose. A code that will not
-    /// be sent is stored as a hash that no code has.
+    /// be sent is stored dead, as a hash that no code has, and leaves the older ones alone: who
+    /// gets no new message can still use the last one.
     pub(crate) async fn store(
         &self,
         app: &App,
@@ -94,6 +95,7 @@ impl Drawn {
             brand_id: holder.brand_id,
             contact_hash: holder.contact_hash,
             code_hash: &code_hash,
+            sent,
             created_at: self.now,
             expires_at: self.now + lifetime(app),
         };

@@ -6,8 +6,8 @@ use agent_persistence::{
     idempotency, outbox,
     portal::{auth, recovery},
 };
-use chrono::TimeDelta;
 use agent_services::Core;
+use chrono::TimeDelta;
 
 use crate::supervisor::{Job, Next};
 

@@ -228,3 +228,44 @@ async fn q85_q89_a_phone_that_cannot_be_read_can_be_replaced() {
     assert!(!stage.cooling().await);
     stage.app.finish().await;
 }
+
+/// A bound phone without its country is another person's on a host of another country: neither a
+/// code nor a notice goes there, and the password is the only proof.
+#[tokio::test]
+async fn q85_q89_no_stranger_gets_the_code_of_an_old_national_number() {
+    let stage = Stage::set().await;
+    let abroad = stage.app.brand("b").await;
+    stage.app.allow(&stage.agent, &abroad, "enabled").await;
+    let national = format!("0{}", &stage.phone[3..]);
+    let stored = stage.app.app.pii.encrypt(PiiColumn::Phone, &national);
+    sqlx::query("UPDATE agent SET phone_num = $1, phone_bidx = NULL WHERE guid = $2")
+        .bind(stored.unwrap())
+        .bind(stage.agent.guid.0)
+        .execute(&stage.app.owner)
+        .await
+        .unwrap();
+    stage
+        .app
+        .as_owner("UPDATE brand SET phone_country = '63' WHERE code = 'b'")
+        .await;
+    let new = stage.new_phone();
+    let session = stage.app.session(&stage.agent, &abroad).await;
+    let answer = session.post(PHONE_SMS, &json!({ "phone_num": new })).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let code = stage.app.sms().wait_for(&new).await.code();
+    let answer = session.post(PHONE, &phone_body(&new, &code)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(stage.cooling().await);
+    stage
+        .app
+        .app
+        .sms
+        .drain(std::time::Duration::from_secs(5))
+        .await;
+    let messages = stage.app.sms().messages();
+    assert!(
+        messages.iter().all(|message| message.to == new),
+        "{messages:?}"
+    );
+    stage.app.finish().await;
+}

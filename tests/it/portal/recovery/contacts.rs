@@ -159,3 +159,48 @@ async fn q21_with_a_pepper_no_row_holds_the_plain_hash() {
     assert!(!stage.app.logs.text().contains(&plain[..8]));
     stage.app.finish().await;
 }
+
+/// A number without its country is nobody's where the agent's brands are in several: on each of
+/// their hosts it would be another person's phone.
+#[tokio::test]
+async fn q89_a_national_number_of_an_agent_in_two_countries_gets_no_code() {
+    for national in [true, false] {
+        let stage = Stage::set().await;
+        stage.app.plant("63812345678");
+        let abroad = stage.app.brand("b").await;
+        let statement = "UPDATE brand SET phone_country = '63' WHERE code = 'b'";
+        stage.execute(statement).await;
+        stage.app.allow(&stage.agent, &abroad, "enabled").await;
+        let stored = if national { "0812345678" } else { PHONE };
+        store(&stage, &cbc(&stage, stored)).await;
+        let strangers = json!({ "contact": "+63812345678" });
+        let reason = if national {
+            "CONTACT_UNREADABLE"
+        } else {
+            "UNKNOWN_ACCOUNT"
+        };
+        stage.ask_under(&abroad.host, REQUEST, &strangers).await;
+        assert_eq!(
+            stage.last_outcome().await,
+            format!("REQUEST REJECTED {reason}")
+        );
+        for host in [&stage.brand.host, &abroad.host] {
+            let answer = stage.ask_under(host, REQUEST, &stage.by_name()).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let expected = if national {
+                "REJECTED CONTACT_UNREADABLE"
+            } else {
+                "SUCCESS -"
+            };
+            assert_eq!(stage.last_outcome().await, format!("REQUEST {expected}"));
+        }
+        stage.messages().await;
+        let messages = stage.app.sms().messages();
+        assert!(
+            messages.iter().all(|message| message.to == PHONE),
+            "{messages:?}"
+        );
+        assert_eq!(messages.len(), if national { 0 } else { 2 });
+        stage.app.finish().await;
+    }
+}

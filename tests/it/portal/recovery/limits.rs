@@ -205,3 +205,27 @@ async fn q71_without_redis_nothing_is_sent_and_what_was_sent_is_good() {
     stage.app.finish().await;
     url.finish().await;
 }
+
+/// Who gets no new message can still use the last one; and a stranger who asks on a host that the
+/// account does not serve takes nothing from its owner.
+#[tokio::test]
+async fn q71_a_request_that_sends_nothing_leaves_the_last_code_good() {
+    let stage = Stage::with(&[
+        ("CODE_SENDS_PER_CONTACT", "1000"),
+        ("CODE_SENDS_PER_CONTACT_PER_DAY", "2"),
+    ])
+    .await;
+    let elsewhere = stage.app.brand("b").await;
+    let (id, code) = stage.requested().await;
+    let forget_code = stage.sent().await;
+    for host in [&stage.brand.host, &elsewhere.host] {
+        for (path, body) in [(REQUEST, stage.by_name()), (SEND, stage.by_both())] {
+            let answer = stage.ask_under(host, path, &body).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+    }
+    assert_eq!(stage.messages().await, 2);
+    assert_eq!(stage.verify(&id, &code).await.status, 200);
+    assert_eq!(stage.forget(&forget_code).await.status, 204);
+    stage.app.finish().await;
+}
