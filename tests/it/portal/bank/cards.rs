@@ -26,7 +26,7 @@ async fn live(stage: &Stage) -> Vec<(i64, bool)> {
 }
 
 #[tokio::test]
-async fn q24_q83_cards_are_added_up_to_the_limit_and_the_first_is_the_default() {
+async fn p034_q24_q83_cards_are_added_up_to_the_limit_and_the_first_is_the_default() {
     let stage = Stage::set().await;
     let session = stage.session().await;
     let first = stage.number();

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::stage::{ADD, BANK, BANK_SMS, Stage, bank_body, card_body, other_than};
 
 #[tokio::test]
-async fn q83_the_default_card_ends_and_the_new_account_takes_its_place() {
+async fn p026_p027_q83_the_default_card_ends_and_the_new_account_takes_its_place() {
     let stage = Stage::set().await;
     let session = stage.session().await;
     let old = stage.app.card(&stage.agent).await;

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::stage::{BANK, PHONE, PHONE_SMS, Stage, bank_body, other_than, phone_body};
 
 #[tokio::test]
-async fn q01_p216_a_phone_is_changed_by_the_code_sent_to_it() {
+async fn p024_p025_q01_p216_a_phone_is_changed_by_the_code_sent_to_it() {
     let stage = Stage::set().await;
     let session = stage.session().await;
     let new = stage.new_phone();
