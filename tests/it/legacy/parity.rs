@@ -228,7 +228,8 @@ fn plant_tokens(app: &TestApp, answer: &Answer) {
 }
 
 #[tokio::test]
-async fn p050_p051_p052_p053_p054_p055_p056_p057_p059_p069_p070_p079_an_alias_does_what_its_route_does() {
+async fn p050_p051_p052_p053_p054_p055_p056_p057_p059_p069_p070_p079_an_alias_does_what_its_route_does()
+ {
     let app = TestApp::with(&[
         ("LOGIN_FAILURES_PER_SOURCE", "100000"),
         ("CODE_SENDS_PER_SOURCE", "100000"),

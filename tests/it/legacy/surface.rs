@@ -112,7 +112,8 @@ const RENAMED: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn p050_p051_p052_p053_p054_p055_p056_p057_p059_p069_p070_an_alias_stands_for_the_route_of_its_name() {
+fn p050_p051_p052_p053_p054_p055_p056_p057_p059_p069_p070_an_alias_stands_for_the_route_of_its_name()
+ {
     let mut paths = BTreeSet::new();
     for (alias, _) in agent_routes::aliases() {
         let renamed = RENAMED.iter().find(|(path, _)| *path == alias.path);
