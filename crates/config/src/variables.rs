@@ -181,6 +181,8 @@ variables! {
         plain CODE_SENDS_PER_CONTACT_PER_DAY = "20";
         /// Codes asked for by one client address within the window.
         plain CODE_SENDS_PER_SOURCE = "20";
+        /// Refused codes and reset tokens of one client address within the window.
+        plain RECOVERY_REFUSALS_PER_SOURCE = "500";
         /// Window of the limits per contact and per address.
         plain CODE_WINDOW_SECONDS = "900";
         /// Codes of one brand within a minute.

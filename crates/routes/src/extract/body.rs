@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// A body that was read and keeps its type's rules. JSON everywhere; under a legacy path also a
-/// form, so that one handler serves both.
+/// form, so that one handler serves both. In a form an optional field left empty counts as absent.
 ///
 /// Refusals: 415 (format), 413 (too large), 408 (too slow), 400 `malformed_request` (no JSON),
 /// 422 `validation_failed` naming the fields. No refusal repeats what was sent.
@@ -74,7 +74,7 @@ where
 fn node(format: Format, bytes: &[u8]) -> Result<Node, Problem> {
     match format {
         Format::Json => Node::from_json(bytes),
-        Format::Form => Node::from_form(bytes).map_err(|fault| fault.into_problem("body")),
+        Format::Form => Node::from_form_body(bytes).map_err(|fault| fault.into_problem("body")),
     }
 }
 

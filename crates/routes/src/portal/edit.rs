@@ -60,6 +60,8 @@ pub struct PhoneView {
 #[derive(Default, Deserialize, Validate, ToSchema)]
 pub struct EditBankSendSmsBody {
     /// Card or account number: the code is then good for this one only. Without it, for any one.
+    /// May also be called `card_number`, as `/agent/bank/add` calls it.
+    #[serde(alias = "card_number")]
     #[garde(inner(length(chars, min = 1, max = 64)))]
     #[schema(min_length = 1, max_length = 64, example = "4111 1111 1111 1111")]
     bank_num: Option<String>,
@@ -147,7 +149,7 @@ pub async fn phone_send_sms(
 
 /// Change the phone.
 ///
-/// `old_code` or `password` proves that the change is the owner's. Without either, and for the
+/// `old_code` or `password` proves that the change is the owner's. Without proof, also for the
 /// first phone of an account, payout accounts stay as they are for a day.
 #[utoipa::path(post, path = "/agent/edit/phone", tag = "auth", request_body = EditPhoneBody, responses(
     (status = 200, description = "Changed; the old phone is told", body = PhoneView),

@@ -44,9 +44,8 @@ impl Countries {
         agent: Option<AgentGuid>,
     ) -> Result<Self, Problem> {
         const NOBODY: AgentGuid = AgentGuid(0);
-        let brands = brand::enabled_for(app.core.db.pool(), agent.unwrap_or(NOBODY)).await?;
-        let own = brands.into_iter().map(|brand| brand.phone_country);
-        Ok(Self(own.chain([host.to_owned()]).collect()))
+        let own = brand::phone_countries(app.core.db.pool(), agent.unwrap_or(NOBODY)).await?;
+        Ok(Self(own.into_iter().chain([host.to_owned()]).collect()))
     }
 
     /// The phone of an account as stored, if it is the same in all of its countries: else each host

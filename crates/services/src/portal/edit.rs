@@ -18,7 +18,7 @@ use crate::{
     portal::{
         auth::verify_own_password,
         contact::{Contact, Countries},
-        one_time_code::{Guessed, notify},
+        one_time_code::{Guessed, Sender, notify, reserve_send},
         withdraw::Asking,
     },
 };
@@ -36,9 +36,15 @@ pub async fn payout_password(
 ) -> Result<(), Problem> {
     check_new_payout_password("payout_password", payout_password, password)?;
     let verified = verify_own_password(app, asking.principal, asking.source, password).await?;
+    let row = account(app, asking.principal.agent()).await?;
+    let countries = countries(app, asking).await?;
+    // Told or not done: a change that nobody is told of helps a thief.
+    if let Some(phone) = bound_phone(app, &countries, &row) {
+        let brand_id = asking.scope.id().0;
+        reserve_send(app, Sender::Notice, Some(&phone), &phone.phone, brand_id).await?;
+    }
     let hashed = app.passwords.hash(payout_password).await;
     let hashed = hashed.map_err(|error| app.password_problem(GuardedError::Password(error)))?;
-    let countries = countries(app, asking).await?;
     let row = retrying(|| store_payout_password(app, asking, &verified, &hashed)).await?;
     if let Some(phone) = bound_phone(app, &countries, &row) {
         let what = "the payout password of your account was changed";

@@ -15,7 +15,7 @@ use crate::{
     portal::{
         contact::Contact,
         edit::{Entry, account, bound_phone, countries, otp_invalid},
-        one_time_code::{Drawn, Holder, expires_in, reserve_request, reserve_send},
+        one_time_code::{Drawn, Holder, Sender, expires_in, reserve_request, reserve_send},
         payout_account::{
             CardRequest, PreparedCard, check_cooldown, check_count, check_phone, code_subject,
             guess_code, lock_to_change, phone_unbound, prepare, read_number,
@@ -52,7 +52,7 @@ pub async fn send_code(
     let phone = bound_phone(app, &countries, &row).ok_or_else(phone_unbound)?;
     reserve_request(app, &phone.phone, asking.source).await?;
     let brand_id = asking.scope.id().0;
-    reserve_send(app, Some(&phone), &phone.phone, brand_id).await?;
+    reserve_send(app, Sender::Agent, Some(&phone), &phone.phone, brand_id).await?;
     let subject = code_subject(app, asking, &number);
     let drawn = Drawn::new(app, random::uuid_v4(), subject);
     let stored = row.phone_num.as_deref();

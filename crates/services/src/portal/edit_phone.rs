@@ -30,7 +30,7 @@ use crate::{
             Entry, account, bound_phone, check_still, countries, lock, otp_invalid, right_code,
         },
         one_time_code::{
-            self, Drawn, Holder, Subject, expires_in, notify, reserve_request, reserve_send,
+            self, Drawn, Holder, Sender, Subject, expires_in, notify, reserve_request, reserve_send,
         },
         withdraw::Asking,
     },
@@ -78,9 +78,10 @@ pub async fn send_codes(
     let countries = countries(app, asking).await?;
     let old = bound_phone(app, &countries, &row).filter(|old| *old.phone != *new.phone);
     let brand_id = asking.scope.id().0;
-    for phone in [Some(&new), old.as_ref()].into_iter().flatten() {
-        reserve_send(app, Some(phone), &phone.phone, brand_id).await?;
+    if let Some(old) = &old {
+        reserve_send(app, Sender::Agent, Some(old), &old.phone, brand_id).await?;
     }
+    let sent = may_send_to_new(app, &new, brand_id).await?;
     let drawn = |purpose| {
         let subject = subject(app, asking, purpose, &new);
         Drawn::new(app, random::uuid_v4(), subject)
@@ -88,7 +89,10 @@ pub async fn send_codes(
     let to_new = (drawn(Purpose::EditPhone), &new);
     let to_old = old.as_ref().map(|old| (drawn(Purpose::EditPhoneOld), old));
     let stored = row.phone_num.as_deref();
-    retrying(|| store_codes(app, asking, stored, &to_new, to_old.as_ref())).await?;
+    retrying(|| store_codes(app, asking, stored, &to_new, to_old.as_ref(), sent)).await?;
+    if !sent {
+        return Ok(expires_in(app));
+    }
     let (to_new, to_old) = (to_new.0, to_old.map(|(drawn, _)| drawn));
     let brand = asking.scope.brand();
     if let Some((drawn, old)) = to_old.zip(old) {
@@ -102,12 +106,23 @@ pub async fn send_codes(
     Ok(expires_in(app))
 }
 
+/// A phone that got its codes already gets none, and nobody is told: whoever may bind any phone
+/// could else ask whose recovery fills its limit.
+async fn may_send_to_new(app: &App, new: &Contact, brand_id: i64) -> Result<bool, Problem> {
+    match reserve_send(app, Sender::Agent, Some(new), &new.phone, brand_id).await {
+        Ok(()) => Ok(true),
+        Err(problem) if problem.code == Code::RateLimited => Ok(false),
+        Err(problem) => Err(problem),
+    }
+}
+
 async fn store_codes(
     app: &App,
     asking: Asking<'_>,
     stored_phone: Option<&str>,
     to_new: &(Drawn, &Contact),
     to_old: Option<&(Drawn, &Contact)>,
+    sent: bool,
 ) -> Result<(), Stopped> {
     let mut tx = app.core.db.begin().await?;
     let locked = lock(&mut tx, asking.principal.agent()).await?;
@@ -129,7 +144,7 @@ async fn store_codes(
             brand_id: asking.scope.id().0,
             contact_hash: Some(phone.hash.as_hex()),
         };
-        drawn.store(app, &mut tx, holder, true).await?;
+        drawn.store(app, &mut tx, holder, sent).await?;
     }
     app.core.commit(tx).await?;
     Ok(())

@@ -161,10 +161,40 @@ pub(crate) async fn reserve_request(
     app.limiter.reserve(&counted, WithoutRedis::Refuse).await
 }
 
-/// Counts a code that is about to be sent: nobody can be flooded, and no bill be run up. `None`
+/// Who has a message sent. Their days are counted apart, so that strangers cannot keep an owner
+/// from codes for long.
+#[derive(Clone, Copy)]
+pub(crate) enum Sender {
+    /// Whoever asks for recovery.
+    Anybody,
+    /// A signed-in agent.
+    Agent,
+    /// The service itself, that tells of a change.
+    Notice,
+}
+
+impl Sender {
+    fn of_the_day(self) -> &'static str {
+        match self {
+            Self::Anybody => "code_contact_day",
+            Self::Agent => "code_agent_day",
+            Self::Notice => "notice_contact_day",
+        }
+    }
+
+    fn of_the_window(self) -> &'static str {
+        match self {
+            Self::Anybody | Self::Agent => "code_contact",
+            Self::Notice => "notice_contact",
+        }
+    }
+}
+
+/// Counts a message that is about to be sent: nobody can be flooded, and no bill be run up. `None`
 /// counts a code that will not be sent, elsewhere and at the same cost.
 pub(crate) async fn reserve_send(
     app: &App,
+    sender: Sender,
     contact: Option<&Contact>,
     named: &str,
     brand_id: i64,
@@ -178,8 +208,8 @@ pub(crate) async fn reserve_send(
     let contact = app.keys.limit_digest(kind, whom);
     let brand = app.keys.limit_digest(&format!("{kind}-brand"), &brand);
     let counted = [
-        Counted::new("code_contact", contact, limits.code_contact),
-        Counted::new("code_contact_day", contact, limits.code_contact_day),
+        Counted::new(sender.of_the_window(), contact, limits.code_contact),
+        Counted::new(sender.of_the_day(), contact, limits.code_contact_day),
         Counted::new("code_brand", brand, limits.code_brand),
     ];
     app.limiter.reserve(&counted, WithoutRedis::Refuse).await

@@ -137,6 +137,22 @@ pub(crate) async fn find(
     })
 }
 
+/// Whether a code that was sent to the contact of that hash went to the phone that the account has
+/// now. The code may have been made while the phone was being changed.
+pub(crate) async fn still_has(
+    app: &App,
+    brand: Option<&Brand>,
+    agent: AgentGuid,
+    contact_hash: Option<&str>,
+) -> Result<bool, Problem> {
+    let Some(row) = store::by_guid(app.core.db.pool(), agent).await? else {
+        return Ok(false);
+    };
+    let countries = Countries::of(app, country(brand), Some(agent)).await?;
+    let contact = contact_of(app, &countries, &row).contact;
+    Ok(contact.is_ok_and(|contact| Some(contact.hash.as_hex()) == contact_hash))
+}
+
 async fn look_up(
     app: &App,
     brand: Option<&Brand>,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::{
     app::App,
     portal::{
-        one_time_code::{Drawn, Holder, expires_in, reserve_request, reserve_send},
+        one_time_code::{Drawn, Holder, Sender, expires_in, reserve_request, reserve_send},
         recovery::{
             Arrival, Flow, Outcome, Requested, brand_allowed, forget_subject, record,
             recovery_subject,
@@ -71,7 +71,7 @@ async fn issue(
     );
     let contact = account.contact.as_ref().ok().filter(|_| result.is_ok());
     // Counted in either case, so that both take the same time.
-    if let Err(problem) = reserve_send(app, contact, named.key(), brand_id).await {
+    if let Err(problem) = reserve_send(app, Sender::Anybody, contact, named.key(), brand_id).await {
         if problem.code != Code::RateLimited {
             return Err(problem);
         }

@@ -20,25 +20,36 @@ use uuid::Uuid;
 use crate::{
     app::App,
     core::{Stopped, retrying},
+    limiter::{Counted, WithoutRedis},
     portal::{
         one_time_code::{self, expires_in, lifetime},
         recovery::{
             Arrival, Flow, Outcome, ResetPermission, brand_allowed, enabled, forget_subject, judge,
             record, recovery_subject,
         },
-        recovery_account::{Named, find},
+        recovery_account::{Named, find, still_has},
     },
 };
 
-/// A refused code is answered no sooner than a request, for the same reason (P-183).
+/// A refused code is answered no sooner than a request, for the same reason (P-183). Refusals are
+/// counted by source: each writes a row that nobody can delete.
 async fn refused_no_sooner<T>(
     app: &App,
+    arrival: Arrival<'_>,
     answering: impl Future<Output = Result<T, Problem>>,
 ) -> Result<T, Problem> {
     let answer_at = Instant::now() + app.policy.recovery_answer_after;
+    let network = &arrival.source.network;
+    let network = app.keys.limit_digest("source-network", network);
+    let limit = app.limiter.limits().recovery_refusals;
+    let counted = [Counted::new("recovery_refused", network, limit)];
+    app.limiter
+        .reserve(&counted, WithoutRedis::CountLocally)
+        .await?;
     let answer = answering.await;
-    if answer.is_err() {
-        tokio::time::sleep_until(answer_at).await;
+    match answer {
+        Ok(_) => app.limiter.refund(&counted).await,
+        Err(_) => tokio::time::sleep_until(answer_at).await,
     }
     answer
 }
@@ -53,7 +64,7 @@ pub async fn verify(
     request_id: Uuid,
     code: &str,
 ) -> Result<ResetPermission, Problem> {
-    refused_no_sooner(app, exchange(app, arrival, request_id, code)).await
+    refused_no_sooner(app, arrival, exchange(app, arrival, request_id, code)).await
 }
 
 async fn exchange(
@@ -63,7 +74,13 @@ async fn exchange(
     code: &str,
 ) -> Result<ResetPermission, Problem> {
     let guessed = one_time_code::guess(app, &recovery_subject(app, request_id), code).await?;
-    let judged = judge(app, arrival, guessed).await?;
+    let mut judged = judge(app, arrival, guessed).await?;
+    // A change of phone after this ends the code.
+    if let (Ok(()), Some(agent)) = (judged.result, judged.agent())
+        && !still_has(app, arrival.brand, agent, judged.contact_hash()).await?
+    {
+        judged.result = Err(Reason::ContactMismatch);
+    }
     let outcome = Outcome {
         flow: Flow::Recovery,
         action: RecoveryAction::Verify,
@@ -120,6 +137,20 @@ fn token_invalid() -> Problem {
 /// `token_invalid` whatever is wrong with token or brand, then `validation_failed` for a password
 /// against the rules, which leaves the token good.
 pub async fn reset(
+    app: &App,
+    arrival: Arrival<'_>,
+    token: &str,
+    new_password: &str,
+) -> Result<(), Problem> {
+    refused_no_sooner(
+        app,
+        arrival,
+        reset_by_token(app, arrival, token, new_password),
+    )
+    .await
+}
+
+async fn reset_by_token(
     app: &App,
     arrival: Arrival<'_>,
     token: &str,
@@ -196,7 +227,12 @@ pub async fn forget(
     new_password: &str,
 ) -> Result<(), Problem> {
     let named = Named::username_and_phone(username, phone, arrival.brand)?;
-    refused_no_sooner(app, forget_named(app, arrival, named, code, new_password)).await
+    refused_no_sooner(
+        app,
+        arrival,
+        forget_named(app, arrival, named, code, new_password),
+    )
+    .await
 }
 
 async fn forget_named(

@@ -136,6 +136,25 @@ async fn p224_a_code_for_one_number_is_good_for_that_one_only() {
     stage.app.finish().await;
 }
 
+/// The two routes that take the code name the number differently; asking for it may use either.
+#[tokio::test]
+async fn p224_a_number_by_the_name_of_the_other_route_binds_the_code_too() {
+    let stage = Stage::set().await;
+    let session = stage.session().await;
+    let (number, another) = (stage.number(), stage.number());
+    let code = stage
+        .bank_code_for(&session, &json!({ "card_number": number }))
+        .await;
+    let answer = session.post(ADD, &card_body(&another, &code)).await;
+    answer.assert_problem(400, "otp_invalid");
+    let answer = session.post(ADD, &card_body(&number, &code)).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let both = json!({ "bank_num": number, "card_number": another });
+    let answer = session.post(BANK_SMS, &both).await;
+    answer.assert_problem(422, "validation_failed");
+    stage.app.finish().await;
+}
+
 /// However a code is bound, five guesses are five, and one costs one.
 #[tokio::test]
 async fn p224_a_wrong_guess_counts_once() {
@@ -287,6 +306,12 @@ async fn p224_a_code_may_be_asked_for_without_a_body() {
             Some("application/x-www-form-urlencoded"),
             "a=b",
         ),
+        // A field that was left empty.
+        (
+            "/user/edit/bank/send-sms",
+            Some("application/x-www-form-urlencoded"),
+            "bank_num=",
+        ),
     ] {
         let mut request = session.request("POST", path);
         if let Some(media_type) = media_type {
@@ -303,6 +328,7 @@ async fn p224_a_code_may_be_asked_for_without_a_body() {
         ("application/json", "{", 400),
         ("application/json", "[]", 422),
         ("application/json", r#"{"bank_num":1}"#, 422),
+        ("application/json", r#"{"bank_num":""}"#, 422),
         ("text/plain", "a", 415),
         ("application/x-www-form-urlencoded", "a=b", 415),
     ] {

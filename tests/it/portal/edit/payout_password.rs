@@ -91,3 +91,26 @@ async fn q100_what_is_no_pin_is_refused() {
     assert_eq!(stage.state().await, before);
     stage.app.finish().await;
 }
+
+/// Each change sends a message: no bill can be run up, and no change is made that nobody is told of.
+#[tokio::test]
+async fn q71_q100_changes_of_the_payout_password_are_few() {
+    let stage = Stage::with(&[]).await;
+    let session = stage.session().await;
+    for turn in 0..7 {
+        let pin = format!("48291360750{turn}");
+        stage.app.plant(&pin);
+        let body = json!({ "password": stage.agent.password, "payout_password": pin });
+        let answer = session.post("/agent/edit/payout_password", &body).await;
+        assert_eq!(answer.status, if turn < 5 { 204 } else { 429 }, "{turn}");
+    }
+    stage
+        .app
+        .app
+        .sms
+        .drain(std::time::Duration::from_secs(5))
+        .await;
+    assert_eq!(stage.app.sms().messages().len(), 5);
+    assert_eq!(stage.actions().await.len(), 5);
+    stage.app.finish().await;
+}

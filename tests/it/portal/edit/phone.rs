@@ -312,3 +312,29 @@ async fn q85_the_same_phone_may_be_bound_anew() {
     assert_eq!(stage.app.sms().messages().len(), 1);
     stage.app.finish().await;
 }
+
+/// Whoever may bind any phone could ask by the limit whose phone it is.
+#[tokio::test]
+async fn q71_a_limit_that_recovery_filled_does_not_tell_whose_phone_it_is() {
+    let stage = Stage::with(&[("CODE_SENDS_PER_SOURCE", "1000")]).await;
+    for _ in 0..5 {
+        let named = json!({ "account": stage.agent.username });
+        let host = &stage.brand.host;
+        let asked = stage.app.request("POST", host, "/agent/recovery/request");
+        assert_eq!(Answer::of(asked.json(&named)).await.status, 200);
+    }
+    let (other, _) = stage.other("nosy").await;
+    let session = stage.app.session(&other, &stage.brand).await;
+    let body = json!({ "phone_num": stage.phone });
+    let answer = session.post(PHONE_SMS, &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    stage
+        .app
+        .app
+        .sms
+        .drain(std::time::Duration::from_secs(5))
+        .await;
+    let messages = stage.app.sms().messages();
+    assert_eq!(messages.len(), 5, "{messages:?}");
+    stage.app.finish().await;
+}

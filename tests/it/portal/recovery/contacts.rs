@@ -204,3 +204,47 @@ async fn q89_a_national_number_of_an_agent_in_two_countries_gets_no_code() {
         stage.app.finish().await;
     }
 }
+
+/// A code that was made while the phone was being changed went to the old one: whoever holds that
+/// gains nothing by it.
+#[tokio::test]
+async fn q85_a_code_that_went_to_the_phone_of_before_is_none() {
+    let stage = Stage::set().await;
+    let (id, code) = stage.requested().await;
+    // As another program, or a change under way, leaves it: the code itself is not ended.
+    give_phone(&stage.app, &stage.agent, "+66898765432").await;
+    let answer = stage.verify(&id, &code).await;
+    answer.assert_problem(400, "otp_invalid");
+    assert_eq!(
+        stage.last_outcome().await,
+        "VERIFY REJECTED CONTACT_MISMATCH"
+    );
+    stage.app.finish().await;
+}
+
+/// A membership that ended does not change what an old number meant.
+#[tokio::test]
+async fn q89_a_national_number_stays_ambiguous_when_a_brand_is_switched_off() {
+    let stage = Stage::set().await;
+    stage.app.plant("63812345678");
+    let abroad = stage.app.brand("b").await;
+    stage
+        .execute("UPDATE brand SET phone_country = '63' WHERE code = 'b'")
+        .await;
+    stage.app.allow(&stage.agent, &abroad, "enabled").await;
+    stage
+        .app
+        .allow(&stage.agent, &stage.brand, "disabled")
+        .await;
+    store(&stage, &cbc(&stage, "0812345678")).await;
+    let strangers = json!({ "contact": "+63812345678" });
+    for body in [strangers, stage.by_name()] {
+        stage.ask_under(&abroad.host, REQUEST, &body).await;
+        assert_eq!(
+            stage.last_outcome().await,
+            "REQUEST REJECTED CONTACT_UNREADABLE"
+        );
+    }
+    assert_eq!(stage.messages().await, 0);
+    stage.app.finish().await;
+}

@@ -229,3 +229,29 @@ async fn q71_a_request_that_sends_nothing_leaves_the_last_code_good() {
     assert_eq!(stage.forget(&forget_code).await.status, 204);
     stage.app.finish().await;
 }
+
+/// Each refusal writes a row that nobody can delete.
+#[tokio::test]
+async fn q71_refusals_of_one_address_are_bounded_and_right_codes_do_not_count() {
+    let stage = Stage::with(&[("RECOVERY_REFUSALS_PER_SOURCE", "3")]).await;
+    for _ in 0..2 {
+        let token = stage.permitted().await;
+        assert_eq!(stage.reset(&token).await.status, 204);
+    }
+    let before = stage.audit().await.len();
+    for _ in 0..3 {
+        let answer = stage.reset("no token").await;
+        answer.assert_problem(400, "token_invalid");
+    }
+    let answers = [
+        stage.reset("no token").await,
+        stage.verify(&uuid::Uuid::nil().to_string(), "123456").await,
+        stage.forget("123456").await,
+    ];
+    for answer in answers {
+        answer.assert_problem(429, "rate_limited");
+        assert!(answer.headers.contains_key("retry-after"));
+    }
+    assert_eq!(stage.audit().await.len(), before + 3);
+    stage.app.finish().await;
+}
