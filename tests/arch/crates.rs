@@ -106,10 +106,11 @@ pub const CRATES: &[Crate] = &[
     },
     Crate {
         folder: "lab",
-        what: "development only: demo data, event tail, stand-in for the admin service",
+        what: "development only: demo data, event tail, stand-in for the admin service, measurements",
         uses: &[
             "config",
             "crypto",
+            "devenv",
             "domain",
             "kv",
             "persistence",

@@ -10,6 +10,7 @@ mod crates;
 mod documents;
 mod generated;
 mod layout;
+mod modules;
 mod requirements;
 mod routes;
 mod service;

@@ -58,7 +58,9 @@ fn p007_no_old_path_is_in_the_document() {
 /// are added by hand are the documentation itself.
 #[test]
 fn p008_every_route_is_in_the_document() {
-    let by_hand = source::files_with(&[".route("]);
+    let mut by_hand = source::files_with(&[".route("]);
+    // Stands in for the SMS provider, and serves nothing of the product.
+    by_hand.retain(|path| !path.starts_with("crates/lab/"));
     let known = [
         "crates/routes/src/legacy/mod.rs",
         "crates/routes/src/ops/docs.rs",
@@ -66,9 +68,18 @@ fn p008_every_route_is_in_the_document() {
         "crates/telemetry/src/ops.rs",
     ];
     assert_eq!(by_hand, known);
-    let described = source::code("crates/routes/src/lib.rs")
-        .matches("routes!(")
-        .count();
+    // Methods of one path are mounted together: `routes!(a::read, a::write)`.
+    let code = source::code("crates/routes/src/lib.rs");
+    let mounted = code.split("routes!(").skip(1);
+    let described: usize = mounted
+        .filter_map(|rest| rest.split(')').next())
+        .map(|handlers| {
+            handlers
+                .split(',')
+                .filter(|one| !one.trim().is_empty())
+                .count()
+        })
+        .sum();
     assert_eq!(operations().len(), described, "operations in the document");
     for group in [
         "/agent/withdraw/",
@@ -168,7 +179,12 @@ fn p154_public_routes_are_an_explicit_list() {
     let known = [
         "/.well-known/jwks.json",
         "/agent/common/brand",
+        "/agent/forget",
+        "/agent/forget/send-sms",
         "/agent/login",
+        "/agent/recovery/request",
+        "/agent/recovery/reset",
+        "/agent/recovery/verify",
         "/agent/refresh_token",
         "/health",
         "/health/live",

@@ -14,6 +14,7 @@ mod legacy;
 mod outbox_poller;
 mod pii;
 mod portal;
+mod roll_up;
 mod schema;
 mod sms;
 mod withdraw_races;

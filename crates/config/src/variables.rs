@@ -171,7 +171,7 @@ variables! {
         plain RECOVERY_TOKEN_TTL_MINUTES = "10";
         /// on logs codes in clear, for tests only; refused in production.
         plain RECOVERY_EXPOSE_TOKEN_FOR_TESTS = "off";
-        /// A request for recovery is answered no sooner, whether or not there is such an account.
+        /// A request for recovery and a refused code are answered no sooner, account or not.
         plain RECOVERY_ANSWER_MILLISECONDS = "150";
         /// Guesses that one code allows.
         plain CODE_GUESSES = "5";
@@ -181,6 +181,8 @@ variables! {
         plain CODE_SENDS_PER_CONTACT_PER_DAY = "20";
         /// Codes asked for by one client address within the window.
         plain CODE_SENDS_PER_SOURCE = "20";
+        /// Refused codes and reset tokens of one client address within the window.
+        plain RECOVERY_REFUSALS_PER_SOURCE = "500";
         /// Window of the limits per contact and per address.
         plain CODE_WINDOW_SECONDS = "900";
         /// Codes of one brand within a minute.

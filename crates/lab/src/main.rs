@@ -9,6 +9,7 @@
 mod account;
 mod admin;
 mod agent;
+mod bench;
 mod brand;
 mod check;
 mod context;
@@ -61,6 +62,9 @@ enum Command {
     Sms,
     /// Stand in for the admin service where it answers events: let new agents in.
     Admin(admin::Args),
+    /// Measure, on servers of its own.
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Check that every account equals its ledger, and show the outbox backlog.
     Check,
 }
@@ -83,10 +87,13 @@ fn start(command: Command) -> anyhow::Result<()> {
     log::init(LogFormat::Text, "error")?;
     // Fails only where one is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let lab = Lab::load()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    if let Command::Bench(command) = &command {
+        return runtime.block_on(bench::run(command));
+    }
+    let lab = Lab::load()?;
     runtime.block_on(run(&lab, command))
 }
 
@@ -101,5 +108,6 @@ async fn run(lab: &Lab, command: Command) -> anyhow::Result<()> {
         Command::Sms => sms::run(lab).await,
         Command::Admin(args) => admin::run(lab, &args).await,
         Command::Check => check::run(lab).await,
+        Command::Bench(command) => bench::run(&command).await,
     }
 }

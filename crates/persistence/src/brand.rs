@@ -78,6 +78,21 @@ pub async fn enabled_for(pool: &PgPool, agent: AgentGuid) -> Result<Vec<Brand>, 
     rows.into_iter().map(Brand::try_from).collect()
 }
 
+/// The countries of all brands that an agent serves or ever served. A membership that ended does
+/// not change what an old number without a country meant.
+///
+/// # Errors
+/// The statement failed.
+pub async fn phone_countries(pool: &PgPool, agent: AgentGuid) -> Result<Vec<String>, DbError> {
+    let countries = sqlx::query_scalar!(
+        r#"SELECT DISTINCT b.phone_country FROM agent_brand ab JOIN brand b USING (brand_id) WHERE ab.agent_id = $1"#,
+        agent.0,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(countries)
+}
+
 /// Whether a brand is on an agent's allow list at this moment; recovery trusts no cache (P-182).
 ///
 /// # Errors

@@ -24,7 +24,7 @@ use legacy::Alias;
 use middleware::{EdgeSettings, legacy::mark, sign_in::require_agent};
 use ops::health::{self, OpsState};
 use portal::{
-    auth, bank, common, coupon, coupon_logs, home, home_rank, messages, player, player_list,
+    auth, bank, common, coupon, coupon_logs, edit, home, home_rank, messages, player, player_list,
     profile, provider, provider_income, recovery, report, sub, sub_add, sub_edit, sub_tree,
     withdraw,
 };
@@ -61,6 +61,11 @@ fn signed_in() -> OpenApiRouter<RouteState> {
     OpenApiRouter::new()
         .routes(routes!(auth::logout))
         .routes(routes!(auth::edit_password))
+        .routes(routes!(edit::payout_password))
+        .routes(routes!(edit::phone_send_sms))
+        .routes(routes!(edit::phone))
+        .routes(routes!(edit::bank_send_sms))
+        .routes(routes!(edit::bank))
         .routes(routes!(profile::info))
         .routes(routes!(profile::top_info))
         .routes(routes!(withdraw::init))
@@ -69,6 +74,9 @@ fn signed_in() -> OpenApiRouter<RouteState> {
         .routes(routes!(withdraw::detail))
         .routes(routes!(withdraw::cancel))
         .routes(routes!(bank::list))
+        .routes(routes!(bank::add))
+        .routes(routes!(bank::make_default))
+        .routes(routes!(bank::remove))
         .routes(routes!(common::agent_min_withdrawal_limit))
         .routes(routes!(common::enums))
         .routes(routes!(coupon::list))

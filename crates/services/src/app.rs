@@ -36,7 +36,7 @@ pub struct Policy {
     pub code_ttl: Duration,
     /// Guesses that one code allows.
     pub code_guesses: i16,
-    /// A request for recovery is answered no sooner (P-183).
+    /// A request for recovery and a refused code are answered no sooner (P-183).
     pub recovery_answer_after: Duration,
     /// Payout accounts stay as they are for so long after an unproven change of phone.
     pub payout_cooldown: Duration,

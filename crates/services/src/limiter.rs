@@ -37,6 +37,8 @@ pub struct Limits {
     pub code_contact_day: Limit,
     /// Codes asked for by one client address.
     pub code_source: Limit,
+    /// Refused codes and tokens of one client address: bounds what they write.
+    pub recovery_refusals: Limit,
     /// Codes of one brand: bounds the bill.
     pub code_brand: Limit,
 }

@@ -226,6 +226,10 @@ fn policy(settings: &ApiSettings) -> Policy {
                 attempts: codes.sends_per_source,
                 window: codes.window,
             },
+            recovery_refusals: Limit {
+                attempts: codes.refusals_per_source,
+                window: codes.window,
+            },
             code_brand: Limit {
                 attempts: codes.sends_per_brand_per_minute,
                 window: Duration::from_secs(60),

@@ -131,7 +131,7 @@ metrics! {
     withdrawals_total: IntCounterVec["outcome"];
     /// Steps of recovery by how they ended.
     recovery_total: IntCounterVec["action", "outcome"];
-    /// Messages with a code that did not reach the SMS provider, or that it did not take (P-201).
+    /// Messages, notices too, that did not reach the SMS provider, or that it did not take (P-201).
     recovery_sms_delivery_failed_total: IntCounter;
     /// Recoveries asked for accounts that have a mail address and no phone (P-202).
     recovery_email_unprovisioned_total: IntCounter;

@@ -42,7 +42,7 @@ pub(crate) struct UpOptions {
 
 /// Commands that `agent-lab` implements.
 const LAB_COMMANDS: &[&str] = &[
-    "seed", "brand", "agent", "withdraw", "account", "tail", "check",
+    "seed", "brand", "agent", "withdraw", "account", "tail", "check", "bench",
 ];
 
 /// Reads the command line; the error is one line for the person.

@@ -112,6 +112,14 @@ const TOPICS: &[Topic] = &[
         more: "",
     },
     Topic {
+        name: "bench",
+        usage: "bench recovery-timing [--pairs N] [--answer-milliseconds N]",
+        summary: "measure whether the time of an answer tells known accounts from unknown ones",
+        more: "Boots an API over servers of its own; `up` need not run. Takes some minutes.\n\
+               Fails when they can be told apart; --answer-milliseconds 0 shows the work without\n\
+               the floor.",
+    },
+    Topic {
         name: "openapi",
         usage: "openapi [--check]",
         summary: "write openapi/agent_service.json from the handlers",

@@ -6,19 +6,31 @@ use std::process::Command;
 use crate::build;
 use crate::env_file;
 use crate::failure::{Failure, Outcome};
+use crate::interrupt::Interrupt;
 use crate::workspace::{Profile, Workspace};
 
 /// Replaces this process by `agent-lab <arguments>`; builds it when it is missing.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome<()> {
+    if arguments.first().is_some_and(|name| name == "bench") {
+        return bench(workspace, arguments);
+    }
     let environment = env_file::require(workspace)?;
     build::when_missing(workspace, &["agent-lab"])?;
-    let binary = workspace.binary("agent-lab", Profile::Debug);
-    let error = Command::new(&binary)
-        .args(arguments)
-        .envs(environment.pairs())
-        .exec();
+    let mut command = Command::new(workspace.binary("agent-lab", Profile::Debug));
+    replace_by(command.args(arguments).envs(environment.pairs()))
+}
+
+/// A measurement brings its own servers and settings, and is about the code as it is now.
+fn bench(workspace: &Workspace, arguments: &[String]) -> Outcome<()> {
+    build::all(workspace, Profile::Debug, &Interrupt::install()?)?;
+    let mut command = Command::new(workspace.binary("agent-lab", Profile::Debug));
+    replace_by(command.args(arguments))
+}
+
+fn replace_by(command: &mut Command) -> Outcome<()> {
+    let error = command.exec();
     Err(Failure::message(format!(
         "cannot start {}: {error}",
-        binary.display()
+        command.get_program().display()
     )))
 }

@@ -1,5 +1,6 @@
 //! The ways to reach one handler, and what can be seen of what it did.
 
+use agent_crypto::PiiColumn;
 use agent_routes::legacy::Alias;
 use agent_testkit::{AgentFixture, Answer, BrandFixture, TestApp};
 use serde_json::{Value, json};
@@ -121,6 +122,16 @@ impl<'a> Visitor<'a> {
         }
     }
 
+    /// Gives the agent a phone of its own.
+    pub(super) async fn take_phone(&self) -> String {
+        let phone = format!("+6680{:07}", self.agent.guid.0);
+        self.app.plant(&phone[1..]);
+        let pii = &self.app.app.pii;
+        let stored = pii.encrypt(PiiColumn::Phone, &phone).unwrap();
+        self.app.set_agent(&self.agent, "phone_num", &stored).await;
+        phone
+    }
+
     pub(super) async fn ask(&self, method: &str, path: &str, door: Door, case: &Case) -> Answer {
         let path = path.replace("{withdraw_no}", &self.withdraw_no);
         let path = path.replace("{player_id}", &self.player.to_string());
@@ -199,6 +210,11 @@ impl<'a> Visitor<'a> {
                 "logins",
                 "SELECT jsonb_build_array(outcome, brand_id) AS row, id \
                  FROM agent_login_log WHERE agent_id::text = $1",
+            ),
+            (
+                "recoveries",
+                "SELECT jsonb_build_array(action, outcome, brand_id, metadata - 'recovery_id') AS row, id \
+                 FROM recovery_audit WHERE subject_id::text = $1",
             ),
             (
                 "sessions",

@@ -1,4 +1,6 @@
-//! `/agent/bank/list` and its alias (P-034, P-069, Q-24).
+//! `/agent/bank/*` and the alias of the list (P-034, P-069, Q-24, Q-83).
+
+mod cards;
 
 use agent_testkit::{Answer, TestApp};
 use serde_json::{Value, json};

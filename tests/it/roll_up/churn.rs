@@ -28,7 +28,7 @@ impl Churn {
         let mut churn = Self {
             dice: Dice::new(seed),
             brands: vec![a.id.0, b.id.0],
-            today: Utc::now().date_naive(),
+            today: app.app.core.clock.now().date_naive(),
             agents: Vec::new(),
         };
         for _ in 0..AGENTS {

@@ -15,7 +15,7 @@ pub struct RecoverySettings {
     pub token_ttl: Duration,
     /// Codes are logged in clear; never in a production-grade environment (P-113, P-203).
     pub expose_token_for_tests: bool,
-    /// A request for recovery takes at least so long (P-183).
+    /// A request for recovery and a refused code take at least so long (P-183).
     pub answer_after: Duration,
 }
 
@@ -26,6 +26,7 @@ pub struct CodeSettings {
     pub sends_per_contact: u32,
     pub sends_per_contact_per_day: u32,
     pub sends_per_source: u32,
+    pub refusals_per_source: u32,
     pub window: Duration,
     pub sends_per_brand_per_minute: u32,
 }
@@ -45,6 +46,7 @@ impl CodeSettings {
             sends_per_contact: reader.number(&var::CODE_SENDS_PER_CONTACT, TIMES),
             sends_per_contact_per_day: reader.number(&var::CODE_SENDS_PER_CONTACT_PER_DAY, TIMES),
             sends_per_source: reader.number(&var::CODE_SENDS_PER_SOURCE, TIMES),
+            refusals_per_source: reader.number(&var::RECOVERY_REFUSALS_PER_SOURCE, TIMES),
             window: reader.seconds(&var::CODE_WINDOW_SECONDS, 1..=86_400),
             sends_per_brand_per_minute: reader.number(&var::CODE_SENDS_PER_BRAND_PER_MINUTE, TIMES),
         }

@@ -59,15 +59,37 @@ pub fn normalise_holder(name: &str) -> String {
     words.join(" ").to_uppercase()
 }
 
+/// Characters without a look of their own that turn the direction of the text around them or make
+/// two names look alike. U+200C and U+200D are none of them: some scripts cannot be spelled without.
+fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
 /// Whether a text can be the name of a card's holder: 1 to 100 characters, letters of any script
-/// and what names hold beside them.
+/// and what names hold beside them, nothing that hides.
 #[must_use]
 pub fn is_holder_name(name: &str) -> bool {
     let allowed = |c: char| {
         if c.is_ascii() {
             c.is_ascii_alphanumeric() || " .,'-&/()".contains(c)
         } else {
-            !c.is_control() && c != char::REPLACEMENT_CHARACTER && !c.is_whitespace()
+            !c.is_control()
+                && c != char::REPLACEMENT_CHARACTER
+                && !c.is_whitespace()
+                && !is_hidden(c)
         }
     };
     (1..=100).contains(&name.chars().count())
@@ -175,6 +197,38 @@ mod tests {
         }
         for name in ["", "12 34", "a\0b", "=cmd|x", "a\u{2028}b"] {
             assert!(!is_holder_name(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn holders_hide_nothing() {
+        for hidden in [
+            '\u{ad}',
+            '\u{61c}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{202a}',
+            '\u{202b}',
+            '\u{202c}',
+            '\u{202d}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2067}',
+            '\u{2068}',
+            '\u{2069}',
+            '\u{feff}',
+            '\u{fff9}',
+            '\u{e0041}',
+        ] {
+            let name = format!("Somchai {hidden}Jaidee");
+            assert!(!is_holder_name(&name), "{name:?}");
+        }
+        // Persian and Sinhala are spelled with non-joiner and joiner.
+        for name in ["علی\u{200c}رضا", "ශ්\u{200d}රී"] {
+            assert!(is_holder_name(name), "{name:?}");
         }
     }
 }

@@ -26,15 +26,26 @@ pub fn normalise_phone(text: &str, country_code: &str) -> Option<String> {
         digits
     } else if let Some(international) = digits.strip_prefix("00") {
         international.to_owned()
-    } else if let Some(national) = digits.strip_prefix('0') {
-        format!("{country_code}{national}")
     } else if has_country_code(&digits, country_code) {
         digits
     } else {
         format!("{country_code}{digits}")
     };
+    let international = without_trunk_zero(&international, country_code);
     let valid = DIGITS.contains(&international.len()) && !international.starts_with('0');
     valid.then(|| format!("+{international}"))
+}
+
+/// Without the zero that is dialled within the country: it is no part of the number, and each
+/// spelling would else be another contact. Italian numbers keep theirs.
+fn without_trunk_zero(international: &str, country_code: &str) -> String {
+    const KEEP_THEIRS: [&str; 2] = ["39", "378"];
+    match international.strip_prefix(country_code) {
+        Some(national) if !KEEP_THEIRS.contains(&country_code) => {
+            format!("{country_code}{}", national.trim_start_matches('0'))
+        }
+        _ => international.to_owned(),
+    }
 }
 
 fn has_country_code(digits: &str, country_code: &str) -> bool {
@@ -83,6 +94,9 @@ mod tests {
             " 081-234-5678 ",
             "(081) 234.5678",
             "+66 81 234 5678",
+            "+66 (0)81 234 5678",
+            "+660812345678",
+            "0066 0812345678",
         ] {
             let phone = normalise_phone(text, "66");
             assert_eq!(phone.as_deref(), Some("+66812345678"), "{text}");
@@ -91,6 +105,14 @@ mod tests {
             normalise_phone("+639171234567", "66").as_deref(),
             Some("+639171234567")
         );
+    }
+
+    #[test]
+    fn q89_a_zero_that_belongs_to_the_number_stays() {
+        for text in ["+390612345678", "0612345678", "00390612345678"] {
+            let phone = normalise_phone(text, "39");
+            assert_eq!(phone.as_deref(), Some("+390612345678"), "{text}");
+        }
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(super) async fn rows(tx: &mut Tx, ids: &[i64]) -> Result<Vec<PiiRow>, DbErro
         r#"
         SELECT guid, phone_num, phone_bidx, email, email_bidx, bank_num,
                ARRAY(SELECT DISTINCT b.phone_country FROM brand b JOIN agent_brand m USING (brand_id)
-                     WHERE m.agent_id = agent.guid AND m.status = 'enabled') AS "countries!"
+                     WHERE m.agent_id = agent.guid) AS "countries!"
         FROM agent WHERE guid = ANY ($1) ORDER BY guid
         "#,
         ids,

@@ -120,6 +120,8 @@ pub struct NewCode<'a> {
     pub brand_id: i64,
     pub contact_hash: Option<&'a str>,
     pub code_hash: &'a [u8; 32],
+    /// It goes to a phone. One that does not is dead from the start and ends no other.
+    pub sent: bool,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
 }
@@ -145,12 +147,12 @@ pub async fn issue(tx: &mut Tx, code: &NewCode<'_>) -> Result<(), DbError> {
         r#"
         WITH ended AS (
             UPDATE agent_recovery SET superseded_at = $8
-            WHERE (subject_key = $3 OR (agent_id = $4 AND purpose = $2))
+            WHERE $10 AND (subject_key = $3 OR (agent_id = $4 AND purpose = $2))
               AND consumed_at IS NULL AND superseded_at IS NULL
         )
         INSERT INTO agent_recovery (id, purpose, subject_key, agent_id, brand_id, contact_hash, code_hash,
-                                    created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                    created_at, expires_at, superseded_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN NOT $10 THEN $8 END)
         "#,
         code.id,
         code.purpose.as_str(),
@@ -161,6 +163,7 @@ pub async fn issue(tx: &mut Tx, code: &NewCode<'_>) -> Result<(), DbError> {
         code.code_hash,
         code.created_at,
         code.expires_at,
+        code.sent,
     )
     .execute(tx.conn())
     .await?;
@@ -172,18 +175,36 @@ fn first_eight(key: &[u8; 32]) -> [u8; 8] {
     [a, b, c, d, e, f, g, h]
 }
 
-/// A code as its guesser may learn of it.
+/// What a guess came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the code.
+    Right,
+    Wrong,
+    /// Not evaluated: the code saw as many guesses as it allows.
+    UsedUp,
+    /// Not evaluated.
+    Expired,
+    /// Not evaluated: the code was used, or ended by a newer one, a new password or a new phone.
+    Ended,
+}
+
+/// A guess, with what is known of the code that it was held against.
 #[derive(Clone, Debug)]
 pub struct Guess {
     pub id: Uuid,
     pub agent: Option<AgentGuid>,
     pub brand_id: i64,
     pub contact_hash: Option<String>,
-    pub matched: bool,
+    pub verdict: Verdict,
 }
 
-/// Counts a guess and evaluates it in one step: however many arrive at once, no more than `most`
-/// are ever evaluated, and an expired, used or ended code is none.
+/// Counts a guess at the newest code of a subject and evaluates it in one step: however many
+/// arrive at once, no more than `most` are ever evaluated, and an expired, used or ended code is
+/// none. `None` where no code was ever asked for.
+///
+/// A code that is no good any more is written to like one that is: a newer request ends the code
+/// of an account that exists, so a difference in work would tell whether it does (P-183).
 ///
 /// # Errors
 /// The statement failed.
@@ -196,10 +217,16 @@ pub async fn guess(
 ) -> Result<Option<Guess>, DbError> {
     let row = sqlx::query!(
         r#"
-        UPDATE agent_recovery SET attempts = attempts + 1
-        WHERE subject_key = $1 AND attempts < $3 AND expires_at > $4
-          AND verified_at IS NULL AND consumed_at IS NULL AND superseded_at IS NULL
-        RETURNING id, agent_id, brand_id, contact_hash::text, code_hash = $2 AND agent_id IS NOT NULL AS "matched!"
+        UPDATE agent_recovery SET attempts = least(attempts + 1, $3::smallint + 1)
+        WHERE id = (SELECT id FROM agent_recovery WHERE subject_key = $1
+                    ORDER BY consumed_at IS NOT NULL OR superseded_at IS NOT NULL, created_at DESC LIMIT 1)
+        RETURNING id, agent_id, brand_id, contact_hash::text,
+                  CASE WHEN consumed_at IS NOT NULL OR superseded_at IS NOT NULL OR verified_at IS NOT NULL
+                           THEN CASE WHEN attempts > $3 THEN 'used_up' ELSE 'ended' END
+                       WHEN expires_at <= $4 THEN 'expired'
+                       WHEN attempts > $3 THEN 'used_up'
+                       WHEN code_hash = $2 AND agent_id IS NOT NULL THEN 'right'
+                       ELSE 'wrong' END AS "verdict!"
         "#,
         subject_key,
         code_hash,
@@ -213,48 +240,13 @@ pub async fn guess(
         agent: row.agent_id.map(AgentGuid),
         brand_id: row.brand_id,
         contact_hash: row.contact_hash,
-        matched: row.matched,
-    }))
-}
-
-/// Why a code is no longer good, for the audit log and, where the asker is known, for the answer.
-#[derive(Clone, Debug)]
-pub struct DeadCode {
-    pub id: Uuid,
-    pub agent: Option<AgentGuid>,
-    pub contact_hash: Option<String>,
-    pub brand_id: i64,
-    pub attempts: i16,
-    pub expired: bool,
-}
-
-/// The newest code of a subject, whatever became of it.
-///
-/// # Errors
-/// The statement failed.
-pub async fn newest(
-    pool: &PgPool,
-    subject_key: &[u8; 32],
-    now: DateTime<Utc>,
-) -> Result<Option<DeadCode>, DbError> {
-    let row = sqlx::query!(
-        r#"
-        SELECT id, agent_id, contact_hash::text, brand_id, attempts,
-               expires_at <= $2 AND consumed_at IS NULL AND superseded_at IS NULL AS "expired!"
-        FROM agent_recovery WHERE subject_key = $1 ORDER BY created_at DESC LIMIT 1
-        "#,
-        subject_key,
-        now,
-    )
-    .fetch_optional(pool)
-    .await?;
-    Ok(row.map(|row| DeadCode {
-        id: row.id,
-        agent: row.agent_id.map(AgentGuid),
-        contact_hash: row.contact_hash,
-        brand_id: row.brand_id,
-        attempts: row.attempts,
-        expired: row.expired,
+        verdict: match row.verdict.as_str() {
+            "right" => Verdict::Right,
+            "wrong" => Verdict::Wrong,
+            "used_up" => Verdict::UsedUp,
+            "expired" => Verdict::Expired,
+            _ => Verdict::Ended,
+        },
     }))
 }
 

@@ -5,7 +5,7 @@ use std::error::Error;
 use agent_domain::{Code, FieldError, Problem};
 use axum::{
     body::Body,
-    extract::{FromRequest, Request},
+    extract::{FromRequest, OptionalFromRequest, Request},
 };
 use bytes::Bytes;
 use garde::Validate;
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// A body that was read and keeps its type's rules. JSON everywhere; under a legacy path also a
-/// form, so that one handler serves both.
+/// form, so that one handler serves both. In a form an optional field left empty counts as absent.
 ///
 /// Refusals: 415 (format), 413 (too large), 408 (too slow), 400 `malformed_request` (no JSON),
 /// 422 `validation_failed` naming the fields. No refusal repeats what was sent.
@@ -44,14 +44,47 @@ where
         let log = RequestLog::of(&parts);
         let format = media::format(&parts.headers, log.is_legacy())?;
         let bytes = collect(&parts, body).await?;
-        let node = match format {
-            Format::Json => Node::from_json(&bytes)?,
-            Format::Form => Node::from_form(&bytes).map_err(|fault| fault.into_problem("body"))?,
-        };
-        let value: T = read(node, &log).map_err(|fault| fault.into_problem("body"))?;
-        value.validate().map_err(|report| broken_rules(&report))?;
-        Ok(Self(value))
+        Ok(Self(typed(node(format, &bytes)?, &log)?))
     }
+}
+
+/// A body that may be left out: whatever the headers say, no bytes are no body, and nor is `null`.
+impl<S, T> OptionalFromRequest<S> for Valid<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Option<Self>, ApiError> {
+        let (parts, body) = request.into_parts();
+        let log = RequestLog::of(&parts);
+        let bytes = collect(&parts, body).await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let format = media::format(&parts.headers, log.is_legacy())?;
+        match node(format, &bytes)? {
+            Node::Null => Ok(None),
+            node => Ok(Some(Self(typed(node, &log)?))),
+        }
+    }
+}
+
+fn node(format: Format, bytes: &[u8]) -> Result<Node, Problem> {
+    match format {
+        Format::Json => Node::from_json(bytes),
+        Format::Form => Node::from_form_body(bytes).map_err(|fault| fault.into_problem("body")),
+    }
+}
+
+fn typed<T>(node: Node, log: &RequestLog) -> Result<T, Problem>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    let value: T = read(node, log).map_err(|fault| fault.into_problem("body"))?;
+    value.validate().map_err(|report| broken_rules(&report))?;
+    Ok(value)
 }
 
 /// The rules that a value breaks, by field.

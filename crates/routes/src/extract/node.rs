@@ -22,6 +22,8 @@ pub(super) enum Node {
     Text(String),
     /// Text that may stand for any scalar, because its format has no types.
     Raw(String),
+    /// A form's field that was left empty: an empty text, or no value where the type needs none.
+    Blank,
     List(Vec<Node>),
     Object(BTreeMap<String, Node>),
     /// A JSON member that occurs twice: readers disagree on which one counts.
@@ -51,6 +53,23 @@ impl Node {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(bytes)
             .map_err(|_| Fault::new("must be a list of name=value"))?;
         Self::from_pairs(pairs)
+    }
+
+    /// As [`Node::from_form`], for a form that somebody filled in: browsers send the fields that
+    /// were left empty too, as [`Node::Blank`].
+    ///
+    /// # Errors
+    /// As [`Node::from_form`].
+    pub(super) fn from_form_body(bytes: &[u8]) -> Result<Self, Fault> {
+        let Self::Object(mut members) = Self::from_form(bytes)? else {
+            return Err(Fault::new("must be a list of name=value"));
+        };
+        for node in members.values_mut() {
+            if matches!(node, Self::Raw(value) if value.is_empty()) {
+                *node = Self::Blank;
+            }
+        }
+        Ok(Self::Object(members))
     }
 
     /// As [`Node::from_form`], with the pairs already decoded.
@@ -90,6 +109,14 @@ impl Node {
         }
     }
 
+    /// A field that was left empty, where a value is needed after all.
+    pub(super) fn filled(self) -> Self {
+        match self {
+            Self::Blank => Self::Raw(String::new()),
+            node => node,
+        }
+    }
+
     /// Names of the members that came with a value, as far as they may be repeated. A text that is
     /// no form at all reads as one name without a value.
     pub(super) fn member_names(&self) -> impl Iterator<Item = &str> {
@@ -99,7 +126,11 @@ impl Node {
         };
         let members = members.into_iter().flatten();
         members
-            .filter(|(_, node)| !matches!(node, Self::Raw(value) if value.is_empty()))
+            .filter(|(_, node)| match node {
+                Self::Raw(value) => !value.is_empty(),
+                Self::Blank => false,
+                _ => true,
+            })
             .map(|(name, _)| names::shown(name))
     }
 }
@@ -243,7 +274,7 @@ mod tests {
     #[test]
     fn a_body_that_is_no_form_has_no_names() {
         let names = |form: &str| {
-            let node = Node::from_form(form.as_bytes()).unwrap();
+            let node = Node::from_form_body(form.as_bytes()).unwrap();
             node.member_names().map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(names("user=a&pass=b"), ["pass", "user"]);

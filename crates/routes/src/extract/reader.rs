@@ -50,14 +50,14 @@ impl<'a> Reader<'a> {
     }
 
     fn text<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.node {
+        match self.node.filled() {
             Node::Text(text) | Node::Raw(text) => visitor.visit_string(text),
             node => Err(misfit(&node, "must be a string")),
         }
     }
 
     fn list<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let items = match self.node {
+        let items = match self.node.filled() {
             Node::List(items) => items,
             Node::Raw(text) => vec![Node::Raw(text)],
             Node::Repeated(values) => values.into_iter().map(Node::Raw).collect(),
@@ -124,6 +124,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             Node::UInt(value) => visitor.visit_u64(value),
             Node::Float(value) => visitor.visit_f64(value),
             Node::Text(text) | Node::Raw(text) => visitor.visit_string(text),
+            Node::Blank => visitor.visit_string(String::new()),
             Node::List(_) => self.list(visitor),
             Node::Object(_) => visitor.visit_map(self.members()?),
             node @ (Node::Twice | Node::Repeated(_)) => Err(misfit(&node, "")),
@@ -141,7 +142,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.node {
-            Node::Null => visitor.visit_none(),
+            Node::Null | Node::Blank => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
@@ -193,6 +194,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     ) -> Result<V::Value, Fault> {
         match self.node {
             Node::Text(text) | Node::Raw(text) => visitor.visit_enum(text.into_deserializer()),
+            Node::Blank => visitor.visit_enum("".into_deserializer()),
             Node::Object(_) => visitor.visit_enum(MapAccessDeserializer::new(self.members()?)),
             node => Err(misfit(&node, "must be a string")),
         }

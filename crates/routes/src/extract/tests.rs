@@ -25,7 +25,7 @@ const LIMIT: usize = 256;
 struct Order {
     #[garde(skip)]
     amount: AmountText,
-    #[garde(length(chars, max = 10))]
+    #[garde(inner(length(chars, min = 1, max = 10)))]
     remark: Option<String>,
     #[garde(dive)]
     #[serde(default)]
@@ -146,6 +146,23 @@ async fn one_handler_serves_json_and_on_its_alias_forms() {
         (status, &answer["code"]),
         (415, &json!("unsupported_media_type"))
     );
+}
+
+#[tokio::test]
+async fn an_optional_field_left_empty_is_absent_in_forms_only() {
+    let (status, answer) = post_as("/order", FORM, "amount=100&remark=").await;
+    assert_eq!((status, &answer["remark"]), (200, &Value::Null));
+    // What is needed stays an empty text, and the type judges it.
+    let (_, answer) = post_as("/order", FORM, "amount=&remark=a").await;
+    assert_eq!(answer["amount"], "");
+    for path in ["/order", "/agent/order"] {
+        let (status, problem) = post_as(path, JSON, r#"{"amount":"1","remark":""}"#).await;
+        assert_eq!(
+            (status, &problem["errors"][0]["field"]),
+            (422, &json!("remark")),
+            "{path}"
+        );
+    }
 }
 
 #[tokio::test]

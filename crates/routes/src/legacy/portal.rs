@@ -4,7 +4,7 @@ use utoipa_axum::routes;
 
 use super::Aliases;
 use crate::portal::{
-    auth, bank, common, coupon, coupon_logs, home, home_rank, messages, player, player_list,
+    auth, bank, common, coupon, coupon_logs, edit, home, home_rank, messages, player, player_list,
     profile, provider, provider_income, recovery, report, withdraw,
 };
 
@@ -23,6 +23,10 @@ pub(crate) fn signed_in() -> Aliases {
         .alias("/user/info", routes!(profile::info))
         .alias("/user/top_info", routes!(profile::top_info))
         .alias("/user/edit/password", routes!(auth::edit_password))
+        .alias("/user/edit/phone/send-sms", routes!(edit::phone_send_sms))
+        .alias("/user/edit/phone", routes!(edit::phone))
+        .alias("/user/edit/bank/send-sms", routes!(edit::bank_send_sms))
+        .alias("/user/edit/bank", routes!(edit::bank))
         .alias("/withdraw/init", routes!(withdraw::init))
         .alias("/withdraw/add", routes!(withdraw::add))
         .alias("/withdraw/list", routes!(withdraw::list))

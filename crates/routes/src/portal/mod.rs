@@ -6,6 +6,7 @@ pub mod bank;
 pub mod common;
 pub mod coupon;
 pub mod coupon_logs;
+pub mod edit;
 pub mod home;
 pub mod home_rank;
 pub mod list;

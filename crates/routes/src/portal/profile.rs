@@ -33,9 +33,9 @@ pub struct InfoView {
 
 #[derive(Serialize, ToSchema)]
 pub struct BankSummary {
-    name: String,
+    pub(super) name: String,
     #[schema(example = "8891")]
-    last4: String,
+    pub(super) last4: String,
 }
 
 #[derive(Serialize, ToSchema)]

@@ -195,7 +195,7 @@ pub async fn init(
     responses(
         (status = 201, description = "The order is pending", body = CreatedView),
         (status = 403, description = "`payout_password_invalid`, `brand_forbidden`, `brand_unresolved`", body = ProblemDocument),
-        (status = 409, description = "`withdraw_pending`, `insufficient_balance`, `daily_limit_reached`, `idempotency_conflict`", body = ProblemDocument),
+        (status = 409, description = "`withdraw_pending`, `insufficient_balance`, `daily_limit_reached`, `payout_cooldown`, `idempotency_conflict`", body = ProblemDocument),
         (status = 422, description = "`validation_failed`, `below_min_withdrawal`, `above_max_withdrawal`", body = ProblemDocument),
     ))]
 pub async fn add(

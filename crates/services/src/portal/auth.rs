@@ -385,6 +385,22 @@ pub async fn change_password(
     new_password: &str,
 ) -> Result<(), Problem> {
     check_new_password("new_password", new_password)?;
+    let verified = verify_own_password(app, principal, source, old_password).await?;
+    let new_hash = hash(app, new_password).await?;
+    retrying(|| store_password(app, principal, scope, &verified, &new_hash)).await
+}
+
+/// Checks the login password of whoever is signed in, under the limits of signing in. Gives the
+/// hash that it was held against: what follows holds only while that is the account's.
+///
+/// # Errors
+/// `invalid_credentials`, `rate_limited`, `unavailable`.
+pub(crate) async fn verify_own_password(
+    app: &App,
+    principal: &Principal,
+    source: &Source,
+    password: &str,
+) -> Result<String, Problem> {
     let account = store::credentials_by_guid(app.core.db.pool(), principal.agent())
         .await?
         .ok_or_else(Problem::unauthenticated)?;
@@ -396,16 +412,15 @@ pub async fn change_password(
     app.limiter
         .peek(&counted, WithoutRedis::CountLocally)
         .await?;
-    let check = check_password(app, Some(&account.password_hash), old_password, &counted).await?;
+    let check = check_password(app, Some(&account.password_hash), password, &counted).await?;
     drop(turn);
     if !check.matches {
         return Err(Problem::new(
             Code::InvalidCredentials,
-            "the old password is wrong",
+            "the password is wrong",
         ));
     }
-    let new_hash = hash(app, new_password).await?;
-    retrying(|| store_password(app, principal, scope, &account.password_hash, &new_hash)).await
+    Ok(account.password_hash)
 }
 
 async fn store_password(

@@ -1,7 +1,13 @@
 //! The phone of an account, and how an account is found by one.
 
+use std::collections::BTreeSet;
+
 use agent_crypto::{BlindIndexKind, ContactHash, PiiColumn};
-use agent_domain::portal::contact::{normalise_phone, older_spellings};
+use agent_domain::{
+    AgentGuid, Problem,
+    portal::contact::{normalise_phone, older_spellings},
+};
+use agent_persistence::brand;
 use zeroize::Zeroizing;
 
 use crate::app::App;
@@ -21,22 +27,49 @@ impl Contact {
         }
     }
 
-    /// The phone of an account as stored. `None` when it cannot be read, which is counted.
-    pub(crate) fn stored(app: &App, stored: &str, country: &str) -> Option<Self> {
-        let plain = app.pii.decrypt(PiiColumn::Phone, stored);
-        let e164 = plain
-            .ok()
-            .and_then(|plain| normalise_phone(&plain, country));
-        if e164.is_none() {
+    pub(crate) fn blind_index(&self, app: &App) -> [u8; 32] {
+        app.keys.blind_index(BlindIndexKind::Phone, &self.phone)
+    }
+}
+
+/// The countries in which an old row without a country code may be meant.
+pub(crate) struct Countries(BTreeSet<String>);
+
+impl Countries {
+    /// Of the host's brand and of the account's brands. For an account that does not exist the
+    /// same question is asked.
+    pub(crate) async fn of(
+        app: &App,
+        host: &str,
+        agent: Option<AgentGuid>,
+    ) -> Result<Self, Problem> {
+        const NOBODY: AgentGuid = AgentGuid(0);
+        let own = brand::phone_countries(app.core.db.pool(), agent.unwrap_or(NOBODY)).await?;
+        Ok(Self(own.into_iter().chain([host.to_owned()]).collect()))
+    }
+
+    /// The phone of an account as stored, if it is the same in all of its countries: else each host
+    /// would send the code to another person. `None` when it cannot be read, which is counted.
+    pub(crate) fn phone(&self, app: &App, stored: &str) -> Option<Contact> {
+        let read = self.read(app, stored);
+        if read.is_none() {
             let tolerated = &app.core.metrics.tolerated_errors_total;
             tolerated.with_label_values(&["phone_unreadable"]).inc();
             tracing::warn!("the phone of an account cannot be read");
         }
-        e164.map(|e164| Self::new(app, e164))
+        read.map(|e164| Contact::new(app, e164))
     }
 
-    pub(crate) fn blind_index(&self, app: &App) -> [u8; 32] {
-        app.keys.blind_index(BlindIndexKind::Phone, &self.phone)
+    fn read(&self, app: &App, stored: &str) -> Option<String> {
+        let plain = app.pii.decrypt(PiiColumn::Phone, stored).ok()?;
+        let mut readings = self
+            .0
+            .iter()
+            .map(|country| normalise_phone(&plain, country));
+        let first = readings.next()??;
+        readings
+            .all(|other| other.as_ref() == Some(&first))
+            .then_some(first)
     }
 }
 

@@ -9,7 +9,7 @@ use agent_domain::{
 };
 use agent_persistence::{
     DbError, Tx,
-    portal::recovery::{self as store, Guess, NewCode},
+    portal::recovery::{self as store, Guess, NewCode, Verdict},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -74,7 +74,8 @@ impl Drawn {
     }
 
     /// Stores the hash of the code and ends older codes of the same purpose. A code that will not
-    /// be sent is stored as a hash that no code has.
+    /// be sent is stored dead, as a hash that no code has, and leaves the older ones alone: who
+    /// gets no new message can still use the last one.
     pub(crate) async fn store(
         &self,
         app: &App,
@@ -94,6 +95,7 @@ impl Drawn {
             brand_id: holder.brand_id,
             contact_hash: holder.contact_hash,
             code_hash: &code_hash,
+            sent,
             created_at: self.now,
             expires_at: self.now + lifetime(app),
         };
@@ -159,10 +161,40 @@ pub(crate) async fn reserve_request(
     app.limiter.reserve(&counted, WithoutRedis::Refuse).await
 }
 
-/// Counts a code that is about to be sent: nobody can be flooded, and no bill be run up. `None`
+/// Who has a message sent. Their days are counted apart, so that strangers cannot keep an owner
+/// from codes for long.
+#[derive(Clone, Copy)]
+pub(crate) enum Sender {
+    /// Whoever asks for recovery.
+    Anybody,
+    /// A signed-in agent.
+    Agent,
+    /// The service itself, that tells of a change.
+    Notice,
+}
+
+impl Sender {
+    fn of_the_day(self) -> &'static str {
+        match self {
+            Self::Anybody => "code_contact_day",
+            Self::Agent => "code_agent_day",
+            Self::Notice => "notice_contact_day",
+        }
+    }
+
+    fn of_the_window(self) -> &'static str {
+        match self {
+            Self::Anybody | Self::Agent => "code_contact",
+            Self::Notice => "notice_contact",
+        }
+    }
+}
+
+/// Counts a message that is about to be sent: nobody can be flooded, and no bill be run up. `None`
 /// counts a code that will not be sent, elsewhere and at the same cost.
 pub(crate) async fn reserve_send(
     app: &App,
+    sender: Sender,
     contact: Option<&Contact>,
     named: &str,
     brand_id: i64,
@@ -176,8 +208,8 @@ pub(crate) async fn reserve_send(
     let contact = app.keys.limit_digest(kind, whom);
     let brand = app.keys.limit_digest(&format!("{kind}-brand"), &brand);
     let counted = [
-        Counted::new("code_contact", contact, limits.code_contact),
-        Counted::new("code_contact_day", contact, limits.code_contact_day),
+        Counted::new(sender.of_the_window(), contact, limits.code_contact),
+        Counted::new(sender.of_the_day(), contact, limits.code_contact_day),
         Counted::new("code_brand", brand, limits.code_brand),
     ];
     app.limiter.reserve(&counted, WithoutRedis::Refuse).await
@@ -198,25 +230,15 @@ pub(crate) async fn guess(app: &App, subject: &Subject, given: &str) -> Result<G
     // What is no code is hashed like one: it counts as a guess and cannot match.
     let code_hash = subject.hash(app, given.trim());
     let most = app.policy.code_guesses;
-    if let Some(guess) = store::guess(pool, &subject.key, &code_hash, most, now).await? {
-        return Ok(if guess.matched {
-            Guessed::Right(guess)
-        } else {
-            Guessed::Refused(Reason::CodeWrong, Some(guess))
-        });
-    }
-    let newest = store::newest(pool, &subject.key, now).await?;
-    let reason = match &newest {
-        Some(code) if code.expired => Reason::CodeExpired,
-        Some(code) if code.attempts >= most => Reason::GuessesUsedUp,
-        _ => Reason::NoCode,
+    let Some(guess) = store::guess(pool, &subject.key, &code_hash, most, now).await? else {
+        return Ok(Guessed::Refused(Reason::NoCode, None));
     };
-    let known = newest.map(|code| Guess {
-        id: code.id,
-        agent: code.agent,
-        brand_id: code.brand_id,
-        contact_hash: code.contact_hash,
-        matched: false,
-    });
-    Ok(Guessed::Refused(reason, known))
+    let reason = match guess.verdict {
+        Verdict::Right => return Ok(Guessed::Right(guess)),
+        Verdict::Wrong => Reason::CodeWrong,
+        Verdict::UsedUp => Reason::GuessesUsedUp,
+        Verdict::Expired => Reason::CodeExpired,
+        Verdict::Ended => Reason::NoCode,
+    };
+    Ok(Guessed::Refused(reason, Some(guess)))
 }

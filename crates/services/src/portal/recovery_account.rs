@@ -13,7 +13,7 @@ use agent_persistence::portal::recovery::{self as store, ContactRow};
 
 use crate::{
     app::App,
-    portal::contact::{Contact, older_forms, older_phone_forms},
+    portal::contact::{Contact, Countries, older_forms, older_phone_forms},
 };
 
 /// Completes a national number where no brand tells the country: a code that the ITU has not
@@ -117,6 +117,8 @@ pub(crate) async fn find(
     named: &Named,
 ) -> Result<Account, Problem> {
     let row = look_up(app, brand, named).await?;
+    let agent = row.as_ref().map(|row| row.agent);
+    let countries = Countries::of(app, country(brand), agent).await?;
     let row = match row {
         Some(row) if row.status == AgentStatus::Active => row,
         Some(row) if row.status == AgentStatus::Locked => {
@@ -124,7 +126,7 @@ pub(crate) async fn find(
         }
         _ => return Ok(Account::refused(None, Reason::UnknownAccount)),
     };
-    let account = contact_of(app, brand, &row);
+    let account = contact_of(app, &countries, &row);
     let Named::UsernameAndPhone { phone, .. } = named else {
         return Ok(account);
     };
@@ -133,6 +135,22 @@ pub(crate) async fn find(
         Ok(_) => Account::refused(account.agent, Reason::ContactMismatch),
         Err(_) => account,
     })
+}
+
+/// Whether a code that was sent to the contact of that hash went to the phone that the account has
+/// now. The code may have been made while the phone was being changed.
+pub(crate) async fn still_has(
+    app: &App,
+    brand: Option<&Brand>,
+    agent: AgentGuid,
+    contact_hash: Option<&str>,
+) -> Result<bool, Problem> {
+    let Some(row) = store::by_guid(app.core.db.pool(), agent).await? else {
+        return Ok(false);
+    };
+    let countries = Countries::of(app, country(brand), Some(agent)).await?;
+    let contact = contact_of(app, &countries, &row).contact;
+    Ok(contact.is_ok_and(|contact| Some(contact.hash.as_hex()) == contact_hash))
 }
 
 async fn look_up(
@@ -163,12 +181,14 @@ async fn look_up(
     })
 }
 
-fn contact_of(app: &App, brand: Option<&Brand>, row: &ContactRow) -> Account {
+fn contact_of(app: &App, countries: &Countries, row: &ContactRow) -> Account {
     let agent = Some(row.agent);
     match (&row.phone_num, &row.email) {
         (Some(stored), _) => Account {
             agent,
-            contact: Contact::stored(app, stored, country(brand)).ok_or(Reason::ContactUnreadable),
+            contact: countries
+                .phone(app, stored)
+                .ok_or(Reason::ContactUnreadable),
             email: None,
         },
         (None, Some(stored)) => Account {

@@ -4,7 +4,7 @@
 
 use agent_crypto::random;
 use agent_domain::{
-    AgentGuid, BrandScope, Code, DomainEvent, EventBody, Problem,
+    AgentGuid, BrandScope, DomainEvent, EventBody, Problem,
     event::{SubPasswordReset, SubStatusChanged},
     portal::{auth::AgentStatus, sub::SubStatus},
 };
@@ -13,7 +13,6 @@ use agent_persistence::{
     portal::{
         downline::downline,
         sub_edit::{self as store, LockedSub},
-        withdraw::payout_password_hash,
     },
 };
 use chrono::{DateTime, Utc};
@@ -22,7 +21,7 @@ use serde_json::{Value, json};
 use crate::{
     app::App,
     core::{Core, Stopped, retrying},
-    portal::{sub_add::InitialPassword, withdraw::check_payout_password},
+    portal::{payout_password, sub_add::InitialPassword},
     session::Principal,
 };
 
@@ -159,17 +158,13 @@ async fn store_status(app: &App, editing: Editing<'_>, status: SubStatus) -> Res
 pub async fn reset_password(
     app: &App,
     editing: Editing<'_>,
-    payout_password: &str,
+    pin: &str,
 ) -> Result<InitialPassword, Problem> {
     let (pool, asking) = (app.core.db.pool(), editing.principal.agent());
     let sub = downline(pool, editing.scope, asking, editing.sub).await?;
     sub.filter(|sub| sub.is_direct_sub_of(asking))
         .ok_or_else(Problem::not_found)?;
-    if payout_password_hash(pool, asking).await?.is_none() {
-        let detail = "set a payout password first";
-        return Err(Problem::new(Code::PayoutPasswordUnset, detail));
-    }
-    check_payout_password(app, asking, Some(payout_password)).await?;
+    payout_password::check(app, asking, pin).await?;
     let (password, hash) = InitialPassword::draw(app).await?;
     retrying(|| store_password(app, editing, &hash)).await?;
     Ok(password)

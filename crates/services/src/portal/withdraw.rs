@@ -3,12 +3,14 @@
 use agent_crypto::PiiColumn;
 use agent_crypto::random;
 use agent_domain::{
-    AgentGuid, BrandScope, CardId, Code, Currency, DomainEvent, EventBody, Money, Problem,
-    WithdrawNo,
+    BrandScope, CardId, Code, Currency, DomainEvent, EventBody, Money, Problem, WithdrawNo,
     event::WithdrawCreated,
     money::parse_request_amount,
     page::{DayRange, Page, PageRequest},
-    portal::withdraw::{Quote, WithdrawStatus},
+    portal::{
+        bank::cooldown_left,
+        withdraw::{Quote, WithdrawStatus},
+    },
 };
 use agent_persistence::{
     AuditEntry, Tx, outbox,
@@ -28,9 +30,10 @@ use serde_json::json;
 use crate::{
     app::App,
     core::{Stopped, retrying},
-    limiter::{Counted, WithoutRedis},
     portal::{
         auth::Source,
+        payout_account::cooldown_problem,
+        payout_password,
         repeatable::{Begun, Repeatable},
     },
     session::Principal,
@@ -101,7 +104,8 @@ fn day_around(scope: &BrandScope, now: DateTime<Utc>) -> (DateTime<Utc>, DateTim
 /// # Errors
 /// Of the request: `validation_failed`, `below_min_withdrawal`, `above_max_withdrawal`,
 /// `payout_password_invalid`, `rate_limited`, `idempotency_conflict`. Of the account:
-/// `withdraw_pending`, `daily_limit_reached`, `insufficient_balance`. `unavailable`.
+/// `withdraw_pending`, `daily_limit_reached`, `insufficient_balance`, `payout_cooldown` for a card
+/// younger than an unproven change of phone. `unavailable`.
 pub async fn add(
     app: &App,
     asking: Asking<'_>,
@@ -127,7 +131,7 @@ async fn add_counted(
     let amount = read_amount(&request.amount, asking.scope.brand().currency)?;
     let agent = asking.principal.agent();
     // Before any look at the key: a stored answer must not tell whether a guess was right.
-    check_payout_password(app, agent, request.payout_password.as_deref()).await?;
+    payout_password::check_if_set(app, agent, request.payout_password.as_deref()).await?;
     let hash = request_hash(app, asking.scope, request);
     let key = request.idempotency_key.as_deref();
     let write = Repeatable::new(agent, ADD, key, &hash);
@@ -147,42 +151,6 @@ fn read_amount(text: &str, currency: Currency) -> Result<Decimal, Problem> {
 fn request_hash(app: &App, scope: &BrandScope, request: &AddRequest) -> [u8; 32] {
     let members = json!([scope.id(), request.amount, request.card, request.remark]);
     app.keys.request_hash(members.to_string().as_bytes())
-}
-
-/// The payout password is a short PIN: guesses are counted before they are evaluated, and while
-/// they cannot be counted none is.
-pub(crate) async fn check_payout_password(
-    app: &App,
-    agent: AgentGuid,
-    given: Option<&str>,
-) -> Result<(), Problem> {
-    let Some(stored) = store::payout_password_hash(app.core.db.pool(), agent).await? else {
-        return Ok(());
-    };
-    let Some(given) = given else {
-        return Err(payout_password_invalid("the payout password is required"));
-    };
-    let limit = app.limiter.limits().payout_password;
-    let key = app.keys.limit_digest("payout-password", &agent.to_string());
-    let counted = [Counted::new("payout_password", key, limit)];
-    app.limiter.peek(&counted, WithoutRedis::Refuse).await?;
-    let turn = app.limiter.turn(&format!("payout:{agent}")).await;
-    let before = || app.limiter.reserve(&counted, WithoutRedis::Refuse);
-    let check = app
-        .passwords
-        .verify_guarded(Some(&stored), given, before)
-        .await;
-    let check = check.map_err(|error| app.password_problem(error))?;
-    drop(turn);
-    if !check.matches {
-        return Err(payout_password_invalid("the payout password is wrong"));
-    }
-    app.limiter.refund(&counted).await;
-    Ok(())
-}
-
-fn payout_password_invalid(detail: &'static str) -> Problem {
-    Problem::new(Code::PayoutPasswordInvalid, detail)
 }
 
 async fn make_order(
@@ -221,7 +189,7 @@ async fn book(
     let max_open = app.policy.max_open_withdrawals;
     let day = day_around(scope, now);
     let facts = store::order_facts(tx, scope, agent, request.card, day, max_open).await?;
-    let (quote, card) = judge(facts, amount)?;
+    let (quote, card) = judge(app, facts, amount, now)?;
     let mut account = account
         .filter(|account| account.balance().available >= amount)
         .ok_or_else(|| {
@@ -288,11 +256,22 @@ async fn book(
     })
 }
 
-fn judge(facts: OrderFacts, amount: Decimal) -> Result<(Quote, store::PayoutCard), Problem> {
+fn judge(
+    app: &App,
+    facts: OrderFacts,
+    amount: Decimal,
+    now: DateTime<Utc>,
+) -> Result<(Quote, store::PayoutCard), Problem> {
     let quote = facts.terms.quote(amount)?;
     let card = facts
         .card
         .ok_or_else(|| Problem::field("card_id", "is not one of your cards"))?;
+    let since = facts
+        .payout_cooldown_since
+        .filter(|since| card.created_at > *since);
+    if let Some(left) = cooldown_left(since, app.policy.payout_cooldown, now) {
+        return Err(cooldown_problem(left));
+    }
     facts
         .terms
         .check_counts(facts.open_orders, facts.orders_today)?;

@@ -99,7 +99,7 @@ async fn q89_a_national_phone_without_one_country_is_encrypted_but_not_indexed()
     let international = insert_agent(&app, &both, cbc(&app, "+66 812345678"), none(), none()).await;
     let in_manila = insert_agent(&app, &[&other], cbc(&app, "09171234567"), none(), none()).await;
     let no_number = insert_agent(&app, &[&thai], cbc(&app, "+12 34 5"), none(), none()).await;
-    // A brand that the agent serves no more decides nothing.
+    // The number was bound while the agent served both: it does not become another one's now.
     let left = insert_agent(&app, &both, cbc(&app, "0812345678"), none(), none()).await;
     app.as_owner(&format!(
         "UPDATE agent_brand SET status = 'disabled' WHERE agent_id = {left} AND brand_id = {}",
@@ -111,6 +111,7 @@ async fn q89_a_national_phone_without_one_country_is_encrypted_but_not_indexed()
         (national, Reason::Ambiguous),
         (homeless, Reason::Ambiguous),
         (no_number, Reason::NotCanonical),
+        (left, Reason::Ambiguous),
     ];
     for round in [6, 0] {
         let outcome = run(&app, OPTIONS).await;
@@ -128,7 +129,7 @@ async fn q89_a_national_phone_without_one_country_is_encrypted_but_not_indexed()
         (no_number, "+12 34 5", None),
         (international, "+66 812345678", Some("+66812345678")),
         (in_manila, "09171234567", Some("+639171234567")),
-        (left, "0812345678", Some("+66812345678")),
+        (left, "0812345678", None),
     ] {
         let now = stored(&app, "agent", "phone_num", agent).await;
         let text = now.text.unwrap();

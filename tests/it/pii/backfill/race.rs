@@ -8,8 +8,9 @@ use std::{
 
 use agent_crypto::PiiColumn;
 use agent_persistence::pii::Table;
-use agent_services::pii_backfill::{Options, Reason};
+use agent_services::pii_backfill::{Options, Progress, Reason};
 use agent_testkit::TestApp;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     OPTIONS, backfill,
@@ -20,20 +21,26 @@ use super::{
     run, written,
 };
 
-/// Changes phones as the product does: the row is locked, looked at, and written later. Gives the
-/// phones that it left behind.
+const BATCH: usize = 5;
+
+/// Changes phones as the product does: the row is locked, looked at, and written later. Just those
+/// rows that the backfill is at, each once. Gives the phones that it left behind.
 async fn change_phones(
     app: &TestApp,
     guids: &[i64],
+    at: &Cell<usize>,
     over: &Cell<bool>,
-    seed: usize,
+    parity: usize,
 ) -> BTreeMap<i64, String> {
     let mut changed = BTreeMap::new();
-    let mut at = seed;
     while !over.get() {
-        at = (at * 7 + 13) % guids.len();
-        let guid = guids[at];
-        let phone = format!("+669{seed}{:07}", changed.len());
+        let near = guids.iter().enumerate().skip(at.get()).take(BATCH);
+        let mut mine = near.filter(|(at, _)| at % 2 == parity);
+        let Some((at, guid)) = mine.find(|(_, guid)| !changed.contains_key(*guid)) else {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            continue;
+        };
+        let phone = format!("+669{at:08}");
         let mut tx = app.owner.begin().await.unwrap();
         sqlx::query("SELECT phone_num FROM agent WHERE guid = $1 FOR UPDATE")
             .bind(guid)
@@ -49,7 +56,7 @@ async fn change_phones(
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        changed.insert(guid, phone);
+        changed.insert(*guid, phone);
     }
     changed
 }
@@ -84,25 +91,34 @@ async fn q07_no_change_that_is_made_meanwhile_is_lost() {
     let brand = app.brand("race").await;
     let mut phones = many(&app, &brand, 600).await;
     let guids: Vec<i64> = phones.keys().copied().collect();
-    // Each has rows of its own, so that the last value of a row is known.
-    let (first, rest) = guids.split_at(200);
-    let (second, third) = rest.split_at(200);
-    let over = Cell::new(false);
+    // Between look and write there is time enough for others.
+    app.as_owner(
+        "CREATE FUNCTION hesitate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF current_user = 'agent_service_app' THEN PERFORM pg_sleep(0.02); END IF; RETURN NULL; END $$; \
+         GRANT EXECUTE ON FUNCTION hesitate() TO PUBLIC; \
+         CREATE TRIGGER hesitate BEFORE UPDATE ON agent FOR EACH STATEMENT EXECUTE FUNCTION hesitate()",
+    )
+    .await;
+    let (current, old) = guids.split_at(400);
+    // Nothing is changed before the first report: it would no longer be work to do.
+    let (at, over) = (Cell::new(guids.len()), Cell::new(false));
     let slow = Options {
-        batch: 5,
+        batch: BATCH,
         rate: 600,
         dry_run: false,
     };
     let working = async {
-        let outcome = run(&app, slow).await;
+        let follow = |progress: Progress| at.set(usize::try_from(progress.done).unwrap());
+        let nobody_stops = CancellationToken::new();
+        let outcome = backfill(&app).run(slow, &nobody_stops, follow).await;
         over.set(true);
-        outcome
+        outcome.unwrap()
     };
     let (outcome, one, two, old) = tokio::join!(
         working,
-        change_phones(&app, first, &over, 1),
-        change_phones(&app, second, &over, 2),
-        write_old_phones(&app, third, &over),
+        change_phones(&app, current, &at, &over, 0),
+        change_phones(&app, current, &at, &over, 1),
+        write_old_phones(&app, old, &over),
     );
     assert_eq!(outcome.left(), 0);
     let changes = one.len() + two.len() + old.len();

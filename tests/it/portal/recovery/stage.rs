@@ -30,7 +30,10 @@ impl Stage {
     /// Answers come as soon as the work is done, unless a test says otherwise.
     pub(super) async fn with(overrides: &[(&str, &str)]) -> Self {
         let at_once = [("RECOVERY_ANSWER_MILLISECONDS", "0")];
-        let all: Vec<_> = at_once.into_iter().chain(overrides.iter().copied()).collect();
+        let all: Vec<_> = at_once
+            .into_iter()
+            .chain(overrides.iter().copied())
+            .collect();
         Self::over(TestApp::with(&all).await).await
     }
 
@@ -81,7 +84,8 @@ impl Stage {
     }
 
     pub(super) async fn verify(&self, id: &str, code: &str) -> Answer {
-        self.ask(VERIFY, &json!({ "request_id": id, "code": code })).await
+        self.ask(VERIFY, &json!({ "request_id": id, "code": code }))
+            .await
     }
 
     pub(super) async fn reset(&self, token: &str) -> Answer {
@@ -152,7 +156,11 @@ impl Stage {
 
     /// Messages that were handed over, when none is on its way any more. Nothing can be sent after.
     pub(super) async fn messages(&self) -> usize {
-        self.app.app.sms.drain(std::time::Duration::from_secs(10)).await;
+        self.app
+            .app
+            .sms
+            .drain(std::time::Duration::from_secs(10))
+            .await;
         self.app.sms().messages().len()
     }
 }

@@ -36,7 +36,14 @@ fn from_json(json: &str) -> Result<Request, Fault> {
 }
 
 fn from_form(form: &str) -> Result<Request, Fault> {
-    read(Node::from_form(form.as_bytes())?, &RequestLog::default())
+    read(
+        Node::from_form_body(form.as_bytes())?,
+        &RequestLog::default(),
+    )
+}
+
+fn from_query(query: &str) -> Result<Request, Fault> {
+    read(Node::from_form(query.as_bytes())?, &RequestLog::default())
 }
 
 fn told(result: Result<Request, Fault>) -> (String, String) {
@@ -65,6 +72,20 @@ fn a_form_is_read_by_the_same_type() {
     assert_eq!(request.scope, Some(Scope::Direct));
     assert_eq!((request.flag, request.ids), (Some(false), vec![1, -2]));
     assert_eq!(from_form("name=x&ids=5").unwrap().ids, [5]);
+}
+
+#[test]
+fn an_optional_field_of_a_form_may_be_left_empty() {
+    let request = from_form("name=&scope=&flag=").unwrap();
+    assert_eq!(request.name, "");
+    assert_eq!((request.scope, request.flag), (None, None));
+    // A space is a value, and two values are none of two.
+    for form in ["name=n&flag=+", "name=n&flag=&flag=", "name=n&ids="] {
+        assert!(from_form(form).is_err(), "{form}");
+    }
+    assert_eq!(told(from_query("name=n&flag=")).0, "flag");
+    assert_eq!(told(from_query("name=n&scope=")).0, "scope");
+    assert_eq!(told(from_json(r#"{"name":"n","scope":""}"#)).0, "scope");
 }
 
 #[test]

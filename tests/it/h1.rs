@@ -1,5 +1,0 @@
-mod portal {
-    mod home;
-    mod report;
-}
-mod roll_up;

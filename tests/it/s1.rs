@@ -1,3 +1,0 @@
-mod portal {
-    mod sub;
-}

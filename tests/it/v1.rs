@@ -1,5 +1,0 @@
-mod portal {
-    mod common;
-    mod messages;
-    mod provider;
-}
