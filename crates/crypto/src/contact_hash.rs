@@ -72,7 +72,7 @@ impl fmt::Debug for ContactHash {
     }
 }
 
-/// SHA-256 of a client address as 64 hex digits, for audit and login rows (P-194). An IPv4
+/// SHA-256 of a client address as 64 hex digits, for rows of the recovery audit (P-194). An IPv4
 /// address mapped into IPv6 hashes like the IPv4 address it is.
 #[must_use]
 pub fn source_ip_hash(address: IpAddr) -> String {
