@@ -1,7 +1,7 @@
 //! Changes of all that the numbers depend on, drawn by chance.
 
 use agent_testkit::TestApp;
-use chrono::{Days, NaiveDate, Utc};
+use chrono::{Days, NaiveDate};
 
 use super::dice::Dice;
 
