@@ -6,7 +6,7 @@ use std::{fmt::Write as _, fs};
 use agent_config::VARIABLES;
 use agent_domain::Code;
 
-use crate::{crates as table_of, routes, tree};
+use crate::{crates as table_of, events, routes, tree};
 
 /// A part of a document.
 struct Part {
@@ -27,13 +27,18 @@ fn parts() -> Vec<Part> {
         part("docs/ARCHITECTURE.md", "sole-users", sole_users()),
         part("docs/API.md", "routes", route_table()),
         part("docs/API.md", "codes", codes()),
+        part("docs/EVENTS.md", "envelope", events::envelope()),
+        part("docs/EVENTS.md", "events", events::sections()),
         part("docs/LEGACY-ALIASES.md", "aliases", aliases()),
         part("docs/LOGGING.md", "metrics", metrics()),
     ]
 }
 
 /// A Markdown table.
-fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub fn table<const N: usize>(
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let mut text = line(&head.map(str::to_owned));
     text += &line(&head.map(|_| "---".to_owned()));
@@ -43,7 +48,7 @@ fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String
     text
 }
 
-fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     format!("`{text}`")
 }
 

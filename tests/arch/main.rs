@@ -8,6 +8,7 @@ mod arrows;
 mod confinement;
 mod crates;
 mod documents;
+mod events;
 mod generated;
 mod layout;
 mod modules;

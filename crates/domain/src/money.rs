@@ -22,6 +22,9 @@ pub struct Currency([u8; 3]);
 pub struct InvalidCurrency;
 
 impl Currency {
+    /// Thai baht, for examples.
+    pub(crate) const THB: Self = Self(*b"THB");
+
     /// Decimal places of the smallest unit (ISO 4217 exponent), capped at the two that requests
     /// may use.
     #[must_use]

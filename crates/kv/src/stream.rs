@@ -6,16 +6,24 @@ use redis::Script;
 
 use crate::{Kv, KvError, keys::STREAM};
 
-/// An event as consumers read it: every field is text.
+/// An event as consumers read it: every field is text. `docs/EVENTS.md` repeats the comments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamEntry {
+    /// UUID version 7 in its usual form. Stays the same over every redelivery.
     pub event_id: String,
+    /// What happened: one of the types below.
     pub event_type: String,
+    /// Kind of thing that it happened to.
     pub aggregate_type: String,
+    /// Which one of the kind.
     pub aggregate_id: String,
+    /// The brand, a decimal number above zero. The payload repeats it as a number.
     pub brand_id: String,
+    /// Version of the envelope.
     pub schema_version: String,
+    /// When the change was made: RFC 3339, UTC, microseconds.
     pub occurred_at: String,
+    /// A JSON object of at most 256 KiB; its members depend on the type.
     pub payload: String,
 }
 
