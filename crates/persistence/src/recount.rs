@@ -44,7 +44,7 @@ pub(crate) async fn recount(
         ), fresh AS MATERIALIZED (
             SELECT stat_date, agent_id, 'direct' AS scope, new_players, new_subs FROM direct
             UNION ALL
-            SELECT d.stat_date, top::bigint, 'team', sum(d.new_players), sum(d.new_subs)
+            SELECT d.stat_date, top::bigint, 'team', sum(d.new_players)::bigint, sum(d.new_subs)::bigint
             FROM direct d JOIN agent a ON a.guid = d.agent_id
             CROSS JOIN LATERAL unnest(string_to_array(trim(BOTH '/' FROM a.path), '/')) AS top
             GROUP BY d.stat_date, top

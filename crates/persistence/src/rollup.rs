@@ -230,12 +230,12 @@ pub async fn sum_up(
                    t.ftd_count, t.ftd_amount, t.deposit_amount, t.deposit_count, t.withdraw_amount, t.withdraw_count,
                    t.bet_amount, t.bet_count, t.valid_bet_amount, t.win_amount, t.bonus_amount, t.fee_amount,
                    t.royalty_amount, coalesce(e.team, 0)
-            FROM (SELECT d.stat_date, u.top, sum(d.new_players) AS new_players, sum(d.new_subs) AS new_subs,
-                         sum(d.active_players) AS active_players, sum(d.ftd_count) AS ftd_count,
+            FROM (SELECT d.stat_date, u.top, sum(d.new_players)::bigint AS new_players, sum(d.new_subs)::bigint AS new_subs,
+                         sum(d.active_players)::bigint AS active_players, sum(d.ftd_count)::bigint AS ftd_count,
                          sum(d.ftd_amount) AS ftd_amount, sum(d.deposit_amount) AS deposit_amount,
-                         sum(d.deposit_count) AS deposit_count, sum(d.withdraw_amount) AS withdraw_amount,
-                         sum(d.withdraw_count) AS withdraw_count, sum(d.bet_amount) AS bet_amount,
-                         sum(d.bet_count) AS bet_count, sum(d.valid_bet_amount) AS valid_bet_amount,
+                         sum(d.deposit_count)::bigint AS deposit_count, sum(d.withdraw_amount) AS withdraw_amount,
+                         sum(d.withdraw_count)::bigint AS withdraw_count, sum(d.bet_amount) AS bet_amount,
+                         sum(d.bet_count)::bigint AS bet_count, sum(d.valid_bet_amount) AS valid_bet_amount,
                          sum(d.win_amount) AS win_amount, sum(d.bonus_amount) AS bonus_amount,
                          sum(d.fee_amount) AS fee_amount, sum(d.royalty_amount) AS royalty_amount
                   FROM direct d JOIN above u USING (agent_id) GROUP BY d.stat_date, u.top) AS t

@@ -5,6 +5,7 @@ use utoipa::{
     openapi::{
         Content, OpenApi, Ref, RefOr, Response, ResponseBuilder, SecurityRequirement,
         path::Operation,
+        schema::{Schema, SchemaType, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -73,6 +74,26 @@ pub(crate) fn complete(document: &mut OpenApi, signed_in: bool) {
         ];
         for operation in operations.into_iter().flatten() {
             complete_operation(operation, signed_in);
+        }
+    }
+}
+
+/// Says that the `summary` of a list may be null: an optional member of a generic type loses that on
+/// its way into the document.
+pub(crate) fn allow_null_summaries(document: &mut OpenApi) {
+    let schemas = document
+        .components
+        .iter_mut()
+        .flat_map(|all| &mut all.schemas);
+    for (name, schema) in schemas {
+        let RefOr::T(Schema::Object(list)) = schema else {
+            continue;
+        };
+        let Some(RefOr::T(Schema::Object(summary))) = list.properties.get_mut("summary") else {
+            continue;
+        };
+        if name.starts_with("ListView_") {
+            summary.schema_type = SchemaType::Array(vec![Type::Object, Type::Null]);
         }
     }
 }

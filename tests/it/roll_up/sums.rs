@@ -114,3 +114,38 @@ async fn q97_what_was_right_is_not_written_again() {
     assert_eq!(app.text(versions).await, before);
     app.finish().await;
 }
+
+/// Reports survive the largest amounts that a player's day can hold, and of many players at once.
+#[tokio::test]
+async fn q97_the_largest_amounts_are_summed_up() {
+    let app = TestApp::spawn().await;
+    let brand = app.brand("large").await;
+    let agent = app.agent("large", &[&brand]).await;
+    app.as_owner(&format!(
+        "INSERT INTO player (player_id, brand_id, agent_id, username, registered_at) \
+         SELECT g, {0}, {1}, 'p' || g, now() FROM generate_series(1, 5) g; \
+         INSERT INTO player_stat_daily (stat_date, brand_id, player_id, agent_id, provider_id, deposit_amount, \
+                                        deposit_count, bet_amount) \
+         SELECT current_date, {0}, g, {1}, 0, 9999999999999999.9999, 2147483647, 9999999999999999.9999 \
+         FROM generate_series(1, 5) g",
+        brand.id, agent.guid
+    ))
+    .await;
+    catch_up(&app).await;
+    let sums = "SELECT deposit_amount || ' ' || deposit_count FROM agent_stat_daily \
+                WHERE scope = 'team' AND deposit_count > 0";
+    assert_eq!(app.text(sums).await, "49999999999999999.9995 10737418235");
+    let session = app.session(&agent, &brand).await;
+    let day = app.text("SELECT current_date::text").await;
+    for path in [
+        "/agent/home/summary",
+        "/agent/home/trend",
+        "/agent/player/list",
+    ] {
+        let answer = session
+            .get(&format!("{path}?date_from={day}&date_to={day}"))
+            .await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    }
+    app.finish().await;
+}

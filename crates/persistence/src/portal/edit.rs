@@ -89,7 +89,7 @@ impl AuditedTx<'_> {
                 WHERE agent_id = $1 AND consumed_at IS NULL AND superseded_at IS NULL
             )
             UPDATE agent
-            SET phone_num = $2, phone_bidx = $3, updated_at = $5,
+            SET phone_num = $2, phone_bidx = $3, phone_unverified = false, updated_at = $5,
                 payout_cooldown_since = CASE WHEN $4 THEN payout_cooldown_since ELSE $5 END
             WHERE guid = $1
             "#,

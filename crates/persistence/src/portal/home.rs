@@ -67,12 +67,12 @@ pub async fn sums(
 ) -> Result<Vec<Step<Totals>>, DbError> {
     let rows = sqlx::query!(
         r#"
-        SELECT width_bucket(stat_date, $6::date[]) AS "bucket!", sum(new_players) AS "new_players!",
-               sum(new_subs) AS "new_subs!", sum(active_players) AS "player_days!", sum(ftd_count) AS "ftd_count!",
+        SELECT width_bucket(stat_date, $6::date[]) AS "bucket!", sum(new_players)::bigint AS "new_players!",
+               sum(new_subs)::bigint AS "new_subs!", sum(active_players)::bigint AS "player_days!", sum(ftd_count)::bigint AS "ftd_count!",
                sum(ftd_amount) AS "ftd_amount!", sum(deposit_amount) AS "deposit_amount!",
-               sum(deposit_count) AS "deposit_count!", sum(withdraw_amount) AS "withdraw_amount!",
-               sum(withdraw_count) AS "withdraw_count!", sum(bet_amount) AS "bet_amount!",
-               sum(bet_count) AS "bet_count!", sum(valid_bet_amount) AS "valid_bet_amount!",
+               sum(deposit_count)::bigint AS "deposit_count!", sum(withdraw_amount) AS "withdraw_amount!",
+               sum(withdraw_count)::bigint AS "withdraw_count!", sum(bet_amount) AS "bet_amount!",
+               sum(bet_count)::bigint AS "bet_count!", sum(valid_bet_amount) AS "valid_bet_amount!",
                sum(win_amount) AS "win_amount!", sum(bonus_amount) AS "bonus_amount!",
                sum(fee_amount) AS "fee_amount!", sum(royalty_amount) AS "royalty_amount!",
                sum(commission) AS "commission!"
@@ -169,7 +169,7 @@ pub async fn holdings(
                CASE WHEN $4 THEN (SELECT count(*) FROM downline_agent($1, $2))
                     ELSE (SELECT count(*) FROM agent s WHERE s.parent_guid = $1 AND s.status <> 'deleted'
                           AND brand_status(s.guid, $2) IS NOT NULL) END AS "sub_count!",
-               CASE WHEN $4 THEN (SELECT coalesce(sum(new_players), 0) FROM agent_stat_daily
+               CASE WHEN $4 THEN (SELECT coalesce(sum(new_players)::bigint, 0) FROM agent_stat_daily
                                   WHERE brand_id = $2 AND agent_id = $1 AND scope = 'team')
                     ELSE (SELECT count(*) FROM player p WHERE p.brand_id = $2 AND p.agent_id = $1)
                END AS "player_count!"

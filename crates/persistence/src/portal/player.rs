@@ -179,6 +179,7 @@ pub struct CouponFilter {
 pub async fn coupons(
     tx: &mut Tx,
     scope: &BrandScope,
+    asking: AgentGuid,
     player: OwnedPlayer,
     filter: CouponFilter,
     page: PageRequest,
@@ -189,8 +190,9 @@ pub async fn coupons(
         SELECT c.coupon_id, c.template_id, t.name, c.amount, c.status, c.granted_at, c.used_at, c.recycled_at,
                c.expires_at
         FROM coupon c JOIN coupon_template t ON t.template_id = c.template_id
+        JOIN agent g ON g.guid = c.agent_id JOIN agent a ON a.guid = $8
         WHERE c.player_id = $1 AND c.brand_id = $2 AND c.granted_at >= $3 AND c.granted_at < $4
-          AND ($5::text IS NULL OR c.status = $5)
+          AND ($5::text IS NULL OR c.status = $5) AND starts_with(g.path, a.path)
         ORDER BY c.granted_at DESC, c.coupon_id DESC LIMIT $6 OFFSET $7
         "#,
         player.id(),
@@ -200,28 +202,30 @@ pub async fn coupons(
         filter.status.map(CouponStatus::as_str),
         page.size,
         page.offset(),
+        asking.0,
     )
     .fetch_all(tx.conn())
     .await?;
     Ok(rows)
 }
 
-/// How many a list would show, counted up to one more than the cap.
+/// As many as [`coupons`] would show, counted up to one more than the cap.
 ///
 /// # Errors
 /// The statement failed.
 pub async fn count_coupons(
     tx: &mut Tx,
     scope: &BrandScope,
+    asking: AgentGuid,
     player: OwnedPlayer,
     filter: CouponFilter,
 ) -> Result<i64, DbError> {
     let count = sqlx::query_scalar!(
         r#"
         SELECT count(*) AS "count!" FROM (
-            SELECT FROM coupon
-            WHERE player_id = $1 AND brand_id = $2 AND granted_at >= $3 AND granted_at < $4
-              AND ($5::text IS NULL OR status = $5) LIMIT $6) AS counted
+            SELECT FROM coupon c JOIN agent g ON g.guid = c.agent_id JOIN agent a ON a.guid = $7
+            WHERE c.player_id = $1 AND c.brand_id = $2 AND c.granted_at >= $3 AND c.granted_at < $4
+              AND ($5::text IS NULL OR c.status = $5) AND starts_with(g.path, a.path) LIMIT $6) AS counted
         "#,
         player.id(),
         scope.id().0,
@@ -229,6 +233,7 @@ pub async fn count_coupons(
         filter.granted.1,
         filter.status.map(CouponStatus::as_str),
         TOTAL_CAP + 1,
+        asking.0,
     )
     .fetch_one(tx.conn())
     .await?;

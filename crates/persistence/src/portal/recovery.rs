@@ -58,7 +58,8 @@ pub async fn by_guid(pool: &PgPool, agent: AgentGuid) -> Result<Option<ContactRo
     row.map(|row| contact_row!(row)).transpose()
 }
 
-/// Accounts with this phone, at most two: one that is shared belongs to nobody (Q-89). Rows
+/// Accounts with this phone, at most two: one that is shared belongs to nobody (Q-89). A phone that
+/// was given by somebody else and never proven does not count. Rows
 /// without an index are matched by the forms in which they may be stored.
 ///
 /// # Errors
@@ -70,9 +71,11 @@ pub async fn by_phone(
 ) -> Result<Vec<ContactRow>, DbError> {
     let rows = sqlx::query!(
         r#"
-        SELECT guid AS "guid!", status AS "status!", phone_num, email FROM agent WHERE phone_bidx = $1
+        SELECT guid AS "guid!", status AS "status!", phone_num, email FROM agent
+        WHERE phone_bidx = $1 AND status <> 'deleted' AND NOT phone_unverified
         UNION ALL
-        SELECT guid, status, phone_num, email FROM agent WHERE phone_bidx IS NULL AND phone_num = ANY($2)
+        SELECT guid, status, phone_num, email FROM agent
+        WHERE phone_bidx IS NULL AND phone_num = ANY($2) AND status <> 'deleted' AND NOT phone_unverified
         LIMIT 2
         "#,
         index,
@@ -94,9 +97,11 @@ pub async fn by_email(
 ) -> Result<Vec<ContactRow>, DbError> {
     let rows = sqlx::query!(
         r#"
-        SELECT guid AS "guid!", status AS "status!", phone_num, email FROM agent WHERE email_bidx = $1
+        SELECT guid AS "guid!", status AS "status!", phone_num, email FROM agent
+        WHERE email_bidx = $1 AND status <> 'deleted'
         UNION ALL
-        SELECT guid, status, phone_num, email FROM agent WHERE email_bidx IS NULL AND email = ANY($2)
+        SELECT guid, status, phone_num, email FROM agent
+        WHERE email_bidx IS NULL AND email = ANY($2) AND status <> 'deleted'
         LIMIT 2
         "#,
         index,

@@ -55,13 +55,13 @@ pub async fn by_sub(
                t.win_amount AS "win_amount!", t.bonus_amount AS "bonus_amount!", t.fee_amount AS "fee_amount!",
                t.royalty_amount AS "royalty_amount!", t.commission AS "commission!"
         FROM shown s CROSS JOIN LATERAL (
-            SELECT coalesce(sum(d.new_players), 0) AS new_players, coalesce(sum(d.new_subs), 0) AS new_subs,
-                   coalesce(sum(d.active_players), 0) AS player_days, coalesce(sum(d.ftd_count), 0) AS ftd_count,
+            SELECT coalesce(sum(d.new_players)::bigint, 0) AS new_players, coalesce(sum(d.new_subs)::bigint, 0) AS new_subs,
+                   coalesce(sum(d.active_players)::bigint, 0) AS player_days, coalesce(sum(d.ftd_count)::bigint, 0) AS ftd_count,
                    coalesce(sum(d.ftd_amount), 0) AS ftd_amount, coalesce(sum(d.deposit_amount), 0) AS deposit_amount,
-                   coalesce(sum(d.deposit_count), 0) AS deposit_count,
+                   coalesce(sum(d.deposit_count)::bigint, 0) AS deposit_count,
                    coalesce(sum(d.withdraw_amount), 0) AS withdraw_amount,
-                   coalesce(sum(d.withdraw_count), 0) AS withdraw_count, coalesce(sum(d.bet_amount), 0) AS bet_amount,
-                   coalesce(sum(d.bet_count), 0) AS bet_count, coalesce(sum(d.valid_bet_amount), 0) AS valid_bet_amount,
+                   coalesce(sum(d.withdraw_count)::bigint, 0) AS withdraw_count, coalesce(sum(d.bet_amount), 0) AS bet_amount,
+                   coalesce(sum(d.bet_count)::bigint, 0) AS bet_count, coalesce(sum(d.valid_bet_amount), 0) AS valid_bet_amount,
                    coalesce(sum(d.win_amount), 0) AS win_amount, coalesce(sum(d.bonus_amount), 0) AS bonus_amount,
                    coalesce(sum(d.fee_amount), 0) AS fee_amount, coalesce(sum(d.royalty_amount), 0) AS royalty_amount,
                    coalesce(sum(d.commission), 0) AS commission
@@ -191,14 +191,14 @@ pub async fn summary(
 ) -> Result<(i64, Totals), DbError> {
     let row = sqlx::query!(
         r#"
-        SELECT count(*) AS "days!", coalesce(sum(d.new_players), 0) AS "new_players!",
-               coalesce(sum(d.new_subs), 0) AS "new_subs!", coalesce(sum(d.active_players), 0) AS "player_days!",
-               coalesce(sum(d.ftd_count), 0) AS "ftd_count!", coalesce(sum(d.ftd_amount), 0) AS "ftd_amount!",
+        SELECT count(*) AS "days!", coalesce(sum(d.new_players)::bigint, 0) AS "new_players!",
+               coalesce(sum(d.new_subs)::bigint, 0) AS "new_subs!", coalesce(sum(d.active_players)::bigint, 0) AS "player_days!",
+               coalesce(sum(d.ftd_count)::bigint, 0) AS "ftd_count!", coalesce(sum(d.ftd_amount), 0) AS "ftd_amount!",
                coalesce(sum(d.deposit_amount), 0) AS "deposit_amount!",
-               coalesce(sum(d.deposit_count), 0) AS "deposit_count!",
+               coalesce(sum(d.deposit_count)::bigint, 0) AS "deposit_count!",
                coalesce(sum(d.withdraw_amount), 0) AS "withdraw_amount!",
-               coalesce(sum(d.withdraw_count), 0) AS "withdraw_count!",
-               coalesce(sum(d.bet_amount), 0) AS "bet_amount!", coalesce(sum(d.bet_count), 0) AS "bet_count!",
+               coalesce(sum(d.withdraw_count)::bigint, 0) AS "withdraw_count!",
+               coalesce(sum(d.bet_amount), 0) AS "bet_amount!", coalesce(sum(d.bet_count)::bigint, 0) AS "bet_count!",
                coalesce(sum(d.valid_bet_amount), 0) AS "valid_bet_amount!",
                coalesce(sum(d.win_amount), 0) AS "win_amount!", coalesce(sum(d.bonus_amount), 0) AS "bonus_amount!",
                coalesce(sum(d.fee_amount), 0) AS "fee_amount!", coalesce(sum(d.royalty_amount), 0) AS "royalty_amount!",

@@ -121,13 +121,13 @@ pub async fn list(
                 ORDER BY h.effective_from DESC LIMIT 1) held ON true
             WHERE bp.brand_id = $2 AND bp.enabled AND p.enabled) share
         CROSS JOIN LATERAL (
-            SELECT coalesce(sum(t.new_players), 0) AS new_players, coalesce(sum(t.new_subs), 0) AS new_subs,
-                   coalesce(sum(t.ftd_count), 0) AS ftd_count, coalesce(sum(t.ftd_amount), 0) AS ftd_amount,
+            SELECT coalesce(sum(t.new_players)::bigint, 0) AS new_players, coalesce(sum(t.new_subs)::bigint, 0) AS new_subs,
+                   coalesce(sum(t.ftd_count)::bigint, 0) AS ftd_count, coalesce(sum(t.ftd_amount), 0) AS ftd_amount,
                    coalesce(sum(t.deposit_amount), 0) AS deposit_amount,
-                   coalesce(sum(t.deposit_count), 0) AS deposit_count,
+                   coalesce(sum(t.deposit_count)::bigint, 0) AS deposit_count,
                    coalesce(sum(t.withdraw_amount), 0) AS withdraw_amount,
-                   coalesce(sum(t.withdraw_count), 0) AS withdraw_count,
-                   coalesce(sum(t.bet_amount), 0) AS bet_amount, coalesce(sum(t.bet_count), 0) AS bet_count,
+                   coalesce(sum(t.withdraw_count)::bigint, 0) AS withdraw_count,
+                   coalesce(sum(t.bet_amount), 0) AS bet_amount, coalesce(sum(t.bet_count)::bigint, 0) AS bet_count,
                    coalesce(sum(t.valid_bet_amount), 0) AS valid_bet_amount,
                    coalesce(sum(t.win_amount), 0) AS win_amount, coalesce(sum(t.bonus_amount), 0) AS bonus_amount,
                    coalesce(sum(t.fee_amount), 0) AS fee_amount,

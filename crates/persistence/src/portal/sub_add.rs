@@ -1,6 +1,6 @@
 //! A new agent below the one who makes it.
 
-use agent_domain::AgentGuid;
+use agent_domain::{AgentGuid, BrandScope};
 use chrono::{DateTime, Utc};
 
 use crate::{audit::AuditedTx, error::DbError, tx::Tx};
@@ -43,20 +43,21 @@ pub struct NewSub<'a> {
 }
 
 impl AuditedTx<'_> {
-    /// Stores a new agent below `parent`; `false` when another one has the invite code.
+    /// Stores a new agent below `parent`, made on that brand; its phone is not proven; `false` when another one has the invite code.
     ///
     /// # Errors
     /// The statement failed, among others because the name is taken (`agent_username_key`).
     pub async fn insert_sub(
         &mut self,
+        scope: &BrandScope,
         parent: AgentGuid,
         sub: &NewSub<'_>,
     ) -> Result<bool, DbError> {
         let inserted = sqlx::query!(
             r#"
             INSERT INTO agent (guid, username, password_hash, must_change_password, parent_guid, invite_code, nick_name,
-                               phone_num, phone_bidx, created_at, updated_at)
-            VALUES ($1, $2, $3, true, $4, $5, $6, $7, $8, $9, $9)
+                               phone_num, phone_bidx, phone_unverified, created_on, created_at, updated_at)
+            VALUES ($1, $2, $3, true, $4, $5, $6, $7, $8, $7::text IS NOT NULL, $10, $9, $9)
             ON CONFLICT (invite_code) DO NOTHING
             "#,
             sub.guid.0,
@@ -68,6 +69,7 @@ impl AuditedTx<'_> {
             sub.phone.map(|(stored, _)| stored),
             sub.phone.map(|(_, index)| index),
             sub.at,
+            scope.id().0,
         )
         .execute(self.tx().conn())
         .await?;

@@ -108,10 +108,11 @@ pub async fn coupons(
     filter: CouponFilter,
     page: PageRequest,
 ) -> Result<Page<PlayerCoupon>, Problem> {
+    let asking = principal.agent();
     let player = owned(app, principal, scope, player).await?;
     let mut tx = app.core.db.snapshot().await?;
-    let items = store::coupons(&mut tx, scope, player, filter, page).await?;
-    let count = store::count_coupons(&mut tx, scope, player, filter).await?;
+    let items = store::coupons(&mut tx, scope, asking, player, filter, page).await?;
+    let count = store::count_coupons(&mut tx, scope, asking, player, filter).await?;
     tx.rollback().await?;
     Ok(Page::new(items, count, page, None))
 }

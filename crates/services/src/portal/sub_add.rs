@@ -216,7 +216,7 @@ async fn insert(
         ),
         at: now,
     };
-    insert_row(app, tx, parent, guid, plan, &entry).await?;
+    insert_row(app, tx, scope, parent, guid, plan, &entry).await?;
     let event = DomainEvent {
         event_id: random::uuid_v7(now),
         brand_id: scope.id(),
@@ -236,6 +236,7 @@ async fn insert(
 async fn insert_row(
     app: &App,
     tx: &mut Tx,
+    scope: &BrandScope,
     parent: AgentGuid,
     guid: AgentGuid,
     plan: &Plan<'_>,
@@ -259,7 +260,11 @@ async fn insert_row(
                 .map(|(stored, index)| (stored.as_str(), index.as_slice())),
             at: entry.at,
         };
-        if audited.insert_sub(parent, &sub).await.map_err(refusal)? {
+        if audited
+            .insert_sub(scope, parent, &sub)
+            .await
+            .map_err(refusal)?
+        {
             return Ok(());
         }
     }

@@ -5,6 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use agent_persistence::rollup::{self, BrandDay};
 use agent_services::{Core, roll_up};
+use anyhow::Context as _;
 
 use crate::supervisor::{Job, Next};
 
@@ -42,7 +43,8 @@ impl Job for RollUp {
         }
         // Taken off before the work: a day that fails does not keep the others from their turn.
         if let Some(day) = self.round.pop_front() {
-            roll_up::sum_up(&self.core, day, self.timeout).await?;
+            let summed = roll_up::sum_up(&self.core, day, self.timeout).await;
+            summed.with_context(|| format!("brand {}, day {}", day.brand, day.day))?;
         }
         if !self.round.is_empty() {
             return Ok(Next::Now);

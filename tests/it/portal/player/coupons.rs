@@ -3,7 +3,7 @@
 use agent_testkit::{BrandFixture, TestApp};
 use serde_json::{Value, json};
 
-use super::stage::{Tree, ask, player};
+use super::stage::{Tree, ask, move_player, player};
 
 async fn template(app: &TestApp, brand: &BrandFixture, id: i64) {
     sqlx::query(
@@ -102,6 +102,25 @@ async fn p032_p060_coupons_of_a_player_are_listed_by_day_and_state() {
     for bad in ["status=", "status=lost", "date_to=x", "page_size=1000"] {
         let answer = ask(&session, &format!("/agent/player/1/coupons?{bad}")).await;
         answer.assert_problem(422, "validation_failed");
+    }
+    app.finish().await;
+}
+
+/// A player that moved brings none of the coupons that another tree gave it.
+#[tokio::test]
+async fn p032_coupons_of_another_tree_stay_there() {
+    let app = TestApp::spawn().await;
+    let tree = Tree::plant(&app).await;
+    template(&app, &tree.a, 1).await;
+    player(1, "mover").of(&app, &tree.a, &tree.child).await;
+    coupon(&app, &tree, 1, 1, "granted", "2026-03-02T05:00:00Z").await;
+    move_player(&app, 1, Some(&tree.sibling)).await;
+    let path = "/agent/player/1/coupons?date_from=2026-03-02&date_to=2026-03-02";
+    for (agent, total) in [(&tree.sibling, 0), (&tree.top, 1)] {
+        let session = tree.login(&app, agent).await;
+        let answer = ask(&session, path).await;
+        assert_eq!(answer.body["total"], total, "{answer:?}");
+        assert_eq!(answer.body["items"].as_array().unwrap().len(), total);
     }
     app.finish().await;
 }

@@ -1,7 +1,7 @@
 //! Making an agent (P-033, Q-81).
 
 use agent_crypto::{BlindIndexKind, PiiColumn};
-use agent_testkit::TestApp;
+use agent_testkit::{Answer, TestApp};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -252,4 +252,62 @@ async fn p033_the_tree_ends_at_level_ten() {
         }
     }
     app.finish().await;
+}
+
+/// Whoever makes agents could else switch off a stranger's recovery: a phone that two have is
+/// nobody's.
+#[tokio::test]
+async fn q89_a_phone_that_a_parent_gives_takes_nothing_from_its_owner() {
+    let family = Family::new().await;
+    let (app, brand) = (&family.app, &family.brand);
+    let phone = "+66812340001";
+    app.plant(phone);
+    let owner = app.session(&family.stranger, brand).await;
+    let asked = json!({ "phone_num": phone });
+    let sent = owner.post("/agent/edit/phone/send-sms", &asked).await;
+    assert_eq!(sent.status, 200, "{sent:?}");
+    let code = app.sms().wait_for(phone).await.code();
+    let change = json!({ "phone_num": phone, "code": code });
+    let bound = owner.post("/agent/edit/phone", &change).await;
+    assert_eq!(bound.status, 200, "{bound:?}");
+
+    let session = family.session(&family.mid).await;
+    let body = json!({ "username": "decoy", "phone_num": phone, "percentages": [] });
+    made(app, &add(&session, &body).await);
+    let request = app.request("POST", &brand.host, "/agent/recovery/request");
+    let answer = Answer::of(request.json(&json!({ "contact": phone }))).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let message = app.sms().wait_for(phone).await;
+    assert!(
+        message.text.contains("set a new password"),
+        "{}",
+        message.text
+    );
+    app.as_owner("UPDATE agent SET phone_num = NULL WHERE username = 'decoy'")
+        .await;
+    family.app.finish().await;
+}
+
+/// Until its brand has it on the list, a new agent is shown where it was made and nowhere else.
+#[tokio::test]
+async fn q81_a_new_agent_is_shown_on_the_brand_it_was_made_on_only() {
+    let family = Family::new().await;
+    let app = &family.app;
+    let other = app.brand("elsewhere").await;
+    app.allow(&family.mid, &other, "enabled").await;
+    app.guard.invalidate_agent(family.mid.guid);
+    let session = family.session(&family.mid).await;
+    let (guid, _) = made(app, &add(&session, &named("fresh")).await);
+    assert_eq!(
+        session.get(&path(guid)).await.body["brand_status"],
+        "pending"
+    );
+    let elsewhere = app.session(&family.mid, &other).await;
+    elsewhere
+        .get(&path(guid))
+        .await
+        .assert_problem(404, "not_found");
+    let list = elsewhere.get("/agent/sub/list").await;
+    assert_eq!(list.body["total"], 0, "{list:?}");
+    family.app.finish().await;
 }
