@@ -217,6 +217,19 @@ impl TestApp {
         done.expect("updated");
     }
 
+    /// Says on which brand an agent was made.
+    ///
+    /// # Panics
+    /// The database refuses.
+    pub async fn made_on(&self, agent: &AgentFixture, brand: &BrandFixture) {
+        let done = sqlx::query("UPDATE agent SET created_on = $1 WHERE guid = $2")
+            .bind(brand.id.0)
+            .bind(agent.guid.0)
+            .execute(&self.owner)
+            .await;
+        done.expect("updated");
+    }
+
     /// One number out of the database, with the owner's rights.
     pub async fn count(&self, query: &str) -> i64 {
         let query = sqlx::AssertSqlSafe(query.to_owned());

@@ -83,11 +83,11 @@ async fn q97_a_day_that_fails_keeps_its_marks_and_holds_up_no_other() {
     let app = TestApp::spawn().await;
     quiet(&app).await;
     app.as_owner(
-        "INSERT INTO player_stat_daily (stat_date, brand_id, player_id, agent_id, provider_id, bet_amount, bet_count) \
-         SELECT now()::date - 5 + player_id::integer, brand_id, player_id, agent_id, 1, \
-                CASE player_id WHEN 1 THEN 9999999999999999 ELSE 10 END, 1 FROM player ORDER BY player_id; \
+        "DO $$ BEGIN EXECUTE format('ALTER TABLE agent_stat_daily ADD CONSTRAINT broken CHECK (stat_date <> %L) \
+                                     NOT VALID', now()::date - 4); END $$; \
          INSERT INTO player_stat_daily (stat_date, brand_id, player_id, agent_id, provider_id, bet_amount, bet_count) \
-         SELECT now()::date - 4, brand_id, player_id, agent_id, 2, 9999999999999999, 1 FROM player WHERE player_id = 1",
+         SELECT now()::date - 5 + player_id::integer, brand_id, player_id, agent_id, 1, 10, 1 FROM player \
+         ORDER BY player_id",
     )
     .await;
     let mut job = job(&app);
@@ -95,11 +95,11 @@ async fn q97_a_day_that_fails_keeps_its_marks_and_holds_up_no_other() {
     for _ in 0..4 {
         failures += u32::from(job.step().await.is_err());
     }
-    assert!(failures > 0, "the sum does not fit its column");
+    assert!(failures > 0, "the day cannot be written");
     let waiting =
         "SELECT string_agg(DISTINCT (now()::date - stat_date)::text, ' ') FROM stat_dirty";
     assert_eq!(app.text(waiting).await, "4");
-    app.as_owner("DELETE FROM player_stat_daily WHERE provider_id = 2")
+    app.as_owner("ALTER TABLE agent_stat_daily DROP CONSTRAINT broken")
         .await;
     catch_up(&app).await;
     assert_exact(&app, "cured").await;

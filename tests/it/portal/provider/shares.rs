@@ -73,6 +73,7 @@ async fn p063_only_a_direct_sub_of_the_brand_is_found() {
     let sibling = app.agent_under("sibling", Some(top.guid), &[&a]).await;
     let sub = app.agent_under("sub", Some(me.guid), &[&a]).await;
     let pending = app.agent_under("pending", Some(me.guid), &[]).await;
+    app.made_on(&pending, &a).await;
     let grandchild = app.agent_under("grandchild", Some(sub.guid), &[&a]).await;
     let cousin = app.agent_under("cousin", Some(sibling.guid), &[&a]).await;
     let foreign = app.agent_under("foreign", Some(me.guid), &[&b]).await;

@@ -99,7 +99,7 @@ async fn p033_p154_agents_of_another_brand_are_not_shown() {
     let (app, top) = (&family.app, &family.top);
     let other = app.brand("b").await;
     app.join(top, &other).await;
-    // Below `top`: one on both brands, one on the other brand only, and one that no brand knows.
+    // Below `top`: one on both brands, one on the other brand only, and one that no brand knows yet.
     let both = app
         .agent_under("both", Some(top.guid), &[&family.brand, &other])
         .await;
@@ -108,6 +108,7 @@ async fn p033_p154_agents_of_another_brand_are_not_shown() {
         .agent_under("below_b", Some(only_b.guid), &[&family.brand])
         .await;
     let pending = app.agent_under("pending", Some(top.guid), &[]).await;
+    app.made_on(&pending, &family.brand).await;
     let disabled = app.agent_under("disabled", Some(top.guid), &[]).await;
     app.allow(&disabled, &family.brand, "disabled").await;
 
@@ -117,7 +118,7 @@ async fn p033_p154_agents_of_another_brand_are_not_shown() {
         (&both, 200, 200),
         (&only_b, 404, 200),
         (&below_b, 200, 404),
-        (&pending, 200, 200),
+        (&pending, 200, 404),
         (&disabled, 200, 404),
         (&family.mid, 200, 404),
     ] {
