@@ -140,6 +140,7 @@ fn limits(args: &RecoveryTimingArgs) -> Vec<(&'static str, String)> {
         "CODE_SENDS_PER_CONTACT",
         "CODE_SENDS_PER_CONTACT_PER_DAY",
         "CODE_SENDS_PER_SOURCE",
+        "RECOVERY_REFUSALS_PER_SOURCE",
         "CODE_SENDS_PER_BRAND_PER_MINUTE",
     ];
     let mut limits: Vec<_> = raised.map(|name| (name, MANY.to_owned())).into();
