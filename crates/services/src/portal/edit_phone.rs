@@ -1,9 +1,9 @@
 //! Changing the phone (Q-85, P-216 … P-224).
 //!
 //! A bound phone is what payout accounts are protected by. A change of it is proven by a code sent
-//! to the old phone or by the login password; a change without either, and the first phone of an
-//! account, are accepted too, but payout accounts then stay as they are for a while, and the old
-//! phone is told.
+//! to the old phone or by the login password. A change without either, also to the first phone of
+//! an account, is accepted too, but payout accounts then stay as they are for a while. The old phone
+//! is told in any case.
 
 use std::time::Duration;
 
