@@ -2,6 +2,7 @@
 
 mod events;
 mod interleavings;
+mod many;
 mod poison;
 mod relays;
 pub(crate) mod rows;

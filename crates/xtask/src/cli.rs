@@ -21,6 +21,9 @@ pub(crate) enum Command {
     Sqlx {
         check: bool,
     },
+    /// The arguments, checked.
+    FuzzApi(Vec<String>),
+    ClientDay,
     /// A command of `agent-lab`, its name first.
     Lab(Vec<String>),
 }
@@ -42,7 +45,7 @@ pub(crate) struct UpOptions {
 
 /// Commands that `agent-lab` implements.
 const LAB_COMMANDS: &[&str] = &[
-    "seed", "brand", "agent", "withdraw", "account", "tail", "check", "bench",
+    "seed", "brand", "agent", "withdraw", "account", "tail", "check", "bench", "plans",
 ];
 
 /// Reads the command line; the error is one line for the person.
@@ -70,6 +73,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "reset" => plain(name, rest, Command::Reset),
         "doctor" => plain(name, rest, Command::Doctor),
         "env" => plain(name, rest, Command::Env),
+        "client-day" => plain(name, rest, Command::ClientDay),
         "psql" => Ok(Command::Psql(rest.to_vec())),
         "redis" => Ok(Command::Redis(rest.to_vec())),
         "logs" => Ok(Command::Logs(rest.to_vec())),
@@ -79,6 +83,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "sqlx" => Ok(Command::Sqlx {
             check: check(name, rest)?,
         }),
+        "fuzz-api" => fuzz_api(rest).map(Command::FuzzApi),
         lab if LAB_COMMANDS.contains(&lab) => Ok(Command::Lab(arguments.to_vec())),
         other => Err(format!(
             "unknown command `{other}`; `cargo dev help` lists the commands"
@@ -127,6 +132,32 @@ fn up(rest: &[String]) -> Result<UpOptions, String> {
         return Err("`--no-install` and `--install-system` exclude each other".to_owned());
     }
     Ok(options)
+}
+
+/// Wrong arguments are told before anything is installed or built.
+fn fuzz_api(rest: &[String]) -> Result<Vec<String>, String> {
+    let mut checked = Vec::new();
+    let mut arguments = rest.iter();
+    while let Some(argument) = arguments.next() {
+        let (name, value) = match argument.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (argument.as_str(), arguments.next().cloned()),
+        };
+        let is_number = |text: &String| text.parse::<u64>().is_ok();
+        let fits = match name {
+            "--examples" | "--seed" => value.as_ref().is_some_and(is_number),
+            "--operation" => value.is_some(),
+            other => return Err(unexpected("fuzz-api", other)),
+        };
+        match value.filter(|_| fits) {
+            Some(value) => checked.extend([name.to_owned(), value]),
+            None if name == "--operation" => {
+                return Err("`--operation` needs a regular expression".to_owned());
+            }
+            None => return Err(format!("`{name}` needs a whole number")),
+        }
+    }
+    Ok(checked)
 }
 
 fn port(value: Option<&String>) -> Result<u16, String> {
@@ -179,6 +210,10 @@ mod tests {
             "up --port 70000",
             "down now",
             "openapi --chek",
+            "fuzz-api --examples many",
+            "fuzz-api --seed",
+            "fuzz-api --operation",
+            "fuzz-api login",
             "fly",
         ] {
             assert!(parsed(line).is_err(), "{line}");
@@ -202,13 +237,39 @@ mod tests {
             Ok(Command::Psql(words("-c select --help")))
         );
         assert_eq!(parsed("sqlx --check"), Ok(Command::Sqlx { check: true }));
+        assert_eq!(
+            parsed("fuzz-api --examples=9 --operation /agent/sub"),
+            Ok(Command::FuzzApi(words(
+                "--examples 9 --operation /agent/sub"
+            )))
+        );
     }
 
     #[test]
     fn every_command_has_help() {
         for name in [
-            "up", "down", "status", "psql", "redis", "logs", "seed", "reset", "doctor", "env",
-            "openapi", "sqlx", "brand", "agent", "withdraw", "account", "tail", "check",
+            "up",
+            "down",
+            "status",
+            "psql",
+            "redis",
+            "logs",
+            "seed",
+            "reset",
+            "doctor",
+            "env",
+            "openapi",
+            "sqlx",
+            "client-day",
+            "fuzz-api",
+            "brand",
+            "agent",
+            "withdraw",
+            "account",
+            "tail",
+            "check",
+            "bench",
+            "plans",
         ] {
             assert!(
                 help::of(name).is_some_and(|text| text.contains(name)),

@@ -11,8 +11,11 @@ use crate::workspace::{Profile, Workspace};
 
 /// Replaces this process by `agent-lab <arguments>`; builds it when it is missing.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome<()> {
-    if arguments.first().is_some_and(|name| name == "bench") {
-        return bench(workspace, arguments);
+    if arguments
+        .first()
+        .is_some_and(|name| name == "bench" || name == "plans")
+    {
+        return measure(workspace, arguments);
     }
     let environment = env_file::require(workspace)?;
     build::when_missing(workspace, &["agent-lab"])?;
@@ -20,14 +23,15 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome<()> {
     replace_by(command.args(arguments).envs(environment.pairs()))
 }
 
-/// A measurement brings its own servers and settings, and is about the code as it is now.
-fn bench(workspace: &Workspace, arguments: &[String]) -> Outcome<()> {
-    build::all(workspace, Profile::Debug, &Interrupt::install()?)?;
-    let mut command = Command::new(workspace.binary("agent-lab", Profile::Debug));
-    replace_by(command.args(arguments))
+/// A measurement brings its own servers and settings, and is about the code as it is now, as it is
+/// shipped.
+fn measure(workspace: &Workspace, arguments: &[String]) -> Outcome<()> {
+    build::all(workspace, Profile::Release, &Interrupt::install()?)?;
+    let mut command = Command::new(workspace.binary("agent-lab", Profile::Release));
+    replace_by(command.args(arguments).current_dir(&workspace.root))
 }
 
-fn replace_by(command: &mut Command) -> Outcome<()> {
+pub(crate) fn replace_by(command: &mut Command) -> Outcome<()> {
     let error = command.exec();
     Err(Failure::message(format!(
         "cannot start {}: {error}",
