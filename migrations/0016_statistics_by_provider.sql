@@ -148,9 +148,17 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- As before; a month also stays while a day that looks back on it waits.
+-- The first of the days that wait for anything.
+CREATE FUNCTION stat_first_waiting() RETURNS date LANGUAGE sql STABLE AS $$
+    SELECT min(stat_date) FROM (SELECT stat_date FROM stat_dirty
+                                UNION ALL SELECT stat_date FROM stat_dirty_active
+                                UNION ALL SELECT stat_date FROM stat_rebuild) AS waiting
+$$;
+
+-- As before; a month also stays while a day that looks back on it waits, and while somebody uses
+-- players' days for longer than everybody else may be kept waiting.
 CREATE OR REPLACE FUNCTION player_stat_daily_drop_expired(months_kept integer)
-RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     keep_from date := date_trunc('month', now()) - make_interval(months => greatest(months_kept, 4));
     month record;
@@ -160,15 +168,19 @@ BEGIN
                  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
                  WHERE i.inhparent = 'player_stat_daily'::regclass AND c.relname ~ '^player_stat_daily_[0-9]{6}$'
                  ORDER BY until LOOP
-        EXIT WHEN month.until > keep_from;
-        -- Whoever writes there ends first, so that the marks are all to be seen.
-        EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', month.relname);
-        EXIT WHEN EXISTS (SELECT FROM stat_dirty WHERE stat_date < month.until + 91)
-               OR EXISTS (SELECT FROM stat_dirty_active WHERE stat_date < month.until + 91)
-               OR EXISTS (SELECT FROM stat_rebuild WHERE stat_date < month.until + 91);
-        EXECUTE format('DROP TABLE %I', month.relname);
-        INSERT INTO stat_horizon AS h (kept_from) VALUES (month.until)
-        ON CONFLICT (only_row) DO UPDATE SET kept_from = greatest(h.kept_from, excluded.kept_from);
+        EXIT WHEN month.until > keep_from OR stat_first_waiting() < month.until + 91;
+        BEGIN
+            -- The whole before its part, as whoever reads or writes does. Writers end first, so that
+            -- the marks are all to be seen.
+            LOCK TABLE ONLY player_stat_daily IN ACCESS EXCLUSIVE MODE;
+            EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', month.relname);
+            EXIT WHEN stat_first_waiting() < month.until + 91;
+            EXECUTE format('DROP TABLE %I', month.relname);
+            INSERT INTO stat_horizon AS h (kept_from) VALUES (month.until)
+            ON CONFLICT (only_row) DO UPDATE SET kept_from = greatest(h.kept_from, excluded.kept_from);
+        EXCEPTION WHEN lock_not_available THEN
+            EXIT;
+        END;
         dropped := dropped + 1;
     END LOOP;
     RETURN dropped;

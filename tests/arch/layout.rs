@@ -79,6 +79,7 @@ fn one_feature_is_one_file_stem_in_every_layer() {
         "recovery_account",
         "recovery_request",
         "recovery_reset",
+        "player_life",
         "player_selection",
         "repeatable",
         "withdraw_transition",

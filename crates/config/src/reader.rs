@@ -57,6 +57,12 @@ impl<'a> Reader<'a> {
         });
     }
 
+    /// Whether what was read of a variable is a stand-in.
+    pub(crate) fn is_at_fault(&self, variable: &Variable) -> bool {
+        let names = |error: &ConfigError| matches!(error, ConfigError::Variable(fault) if fault.name == variable.name);
+        self.errors.iter().any(names)
+    }
+
     pub(crate) fn warn(&mut self, variable: &Variable, what: &str) {
         self.warnings.push(format!("{}: {what}", variable.name));
     }

@@ -52,6 +52,7 @@ impl ApiSettings {
         let database = DatabaseSettings::read(r);
         let mut settings = Self {
             migration_database_url: database.read_migration_url(r),
+            exports: ExportSettings::read(r, &database),
             database,
             redis: RedisSettings::read(r),
             keys: KeySettings::read(r, &environment),
@@ -61,7 +62,6 @@ impl ApiSettings {
             limits: LimitSettings::read(r),
             hashing: HashSettings::read(r, &environment),
             withdraw: WithdrawSettings::read(r),
-            exports: ExportSettings::read(r),
             payout: PayoutSettings::read(r),
             recovery: RecoverySettings::read(r, &environment),
             codes: CodeSettings::read(r),

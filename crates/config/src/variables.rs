@@ -151,6 +151,8 @@ variables! {
         plain SUB_RESETS_PER_HOUR = "20";
         /// Withdrawals, grants of coupons and changes of subs by an agent within an hour.
         plain CHANGES_PER_HOUR = "1000";
+        /// Exports that an agent may ask for within an hour.
+        plain EXPORTS_PER_HOUR = "60";
         /// Memory of one password hash (Argon2id).
         plain ARGON2_MEMORY_KIB = "19456";
         /// Passes of one password hash (Argon2id).
@@ -171,7 +173,7 @@ variables! {
         plain EXPORT_MAX_ROWS = "100000";
         /// Longest life of an export, however slowly it is taken.
         plain EXPORT_TIMEOUT_SECONDS = "120";
-        /// Exports that run at once; an agent has one at a time.
+        /// Exports that run at once, at most half of DB_POOL_MAX; an agent has one at a time.
         plain EXPORT_CONCURRENCY = "2";
     }
     "Payout accounts" {
@@ -209,7 +211,7 @@ variables! {
         plain METRICS_LISTEN = "127.0.0.1:9464";
         /// Longest wait for a request's head.
         plain HTTP_HEAD_TIMEOUT_MS = "10000";
-        /// Longest pause inside a request's body.
+        /// Longest pause inside a request's body, and longest wait until 64 KiB of an export are taken.
         plain HTTP_BODY_IDLE_TIMEOUT_MS = "10000";
         /// Longest run of a request.
         plain HTTP_REQUEST_TIMEOUT_MS = "15000";

@@ -19,13 +19,14 @@ use crate::{
 const HOST: &str = "Host: brand-a.localhost";
 const MANY: &str = "1000000";
 /// Limits on guessing and on messages, which a run meets within seconds. Raised, not passed by.
-const RAISED: [&str; 11] = [
+const RAISED: [&str; 12] = [
     "LOGIN_FAILURES_PER_USERNAME",
     "LOGIN_FAILURES_PER_SOURCE",
     "PAYOUT_PASSWORD_FAILURES",
     "SUB_ADDS_PER_HOUR",
     "SUB_RESETS_PER_HOUR",
     "CHANGES_PER_HOUR",
+    "EXPORTS_PER_HOUR",
     "CODE_SENDS_PER_CONTACT",
     "CODE_SENDS_PER_CONTACT_PER_DAY",
     "CODE_SENDS_PER_SOURCE",

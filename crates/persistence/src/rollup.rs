@@ -4,6 +4,7 @@
 mod active;
 mod agent;
 mod provider;
+mod waiting;
 
 use std::time::Duration;
 
@@ -13,45 +14,13 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::{error::DbError, recount::recount, tx::Tx};
 
-/// Marks looked at in one go: many may tell of the same few days.
-const MARKS: i64 = 100_000;
+pub use waiting::{Backlog, OTHERS, backlog, changed_days, other_days};
 
 /// A calendar day of a brand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrandDay {
     pub brand: BrandId,
     pub day: NaiveDate,
-}
-
-/// Days of which something waits to be done: first those that changed, the longest waiting first;
-/// then those that look back on one, which by then may be done; then what was made by an older
-/// version, the latest days first.
-///
-/// # Errors
-/// The statement failed.
-pub async fn waiting_days(pool: &PgPool) -> Result<Vec<BrandDay>, DbError> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT brand_id AS "brand_id!", stat_date AS "stat_date!"
-        FROM ((SELECT 1::bigint AS turn, id, brand_id, stat_date FROM stat_dirty ORDER BY id LIMIT $1)
-              UNION ALL
-              (SELECT 2, id, brand_id, stat_date FROM stat_dirty_active ORDER BY id LIMIT $1)
-              UNION ALL
-              (SELECT 3, row_number() OVER (ORDER BY stat_date DESC, brand_id), brand_id, stat_date FROM stat_rebuild)
-             ) AS marks
-        GROUP BY brand_id, stat_date ORDER BY min(ARRAY[turn, id])
-        "#,
-        MARKS,
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| BrandDay {
-            brand: BrandId(row.brand_id),
-            day: row.stat_date,
-        })
-        .collect())
 }
 
 /// Sets limits of the transaction: a day of a large brand takes longer than a request may, and is
@@ -192,8 +161,9 @@ pub async fn sum_up(
     Ok(written)
 }
 
-/// Makes the months around today and, with a retention time, drops months that are over. Tells
-/// (made, dropped).
+/// Makes the months around today and, with a retention time, drops months that are over. While
+/// somebody reads players' days for long, none is dropped: the next call does it. Tells (made,
+/// dropped).
 ///
 /// # Errors
 /// A statement failed.

@@ -1,8 +1,9 @@
 //! Exports: every row that a filter leaves, read at one instant while a client takes it.
 //!
 //! An export holds a database connection for as long as it runs. So few run at once, one of an
-//! agent, and none longer than the policy says, however slowly it is taken. One that would have too
-//! many rows is refused before its first byte.
+//! agent and so many of it within an hour, and none longer than the policy says: neither the whole
+//! nor a part of it, however slowly it is taken. One that would have too many rows is refused before
+//! its first byte.
 
 use std::{
     collections::HashSet,
@@ -20,7 +21,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{app::App, session::Principal};
+use crate::{app::App, portal::pace, session::Principal};
 
 /// Told to a client that asks while others export.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -31,6 +32,8 @@ pub struct ExportPolicy {
     pub max_rows: i64,
     /// From the first statement to the last row that was taken.
     pub longest: Duration,
+    /// Until a part of the file is taken.
+    pub longest_part: Duration,
     /// In this process.
     pub at_once: usize,
 }
@@ -91,11 +94,17 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// Takes a place. `report` says in metrics and file names what is exported.
+    /// Counts, and takes a place. `report` says in metrics and file names what is exported.
     ///
     /// # Errors
-    /// `rate_limited` while the agent has another export running, or too many others have.
-    pub fn new(app: &App, principal: &Principal, report: &'static str) -> Result<Self, Problem> {
+    /// `rate_limited` while the agent has another export running, or too many others have, and when
+    /// the agent asked for too many within an hour.
+    pub async fn new(
+        app: &App,
+        principal: &Principal,
+        report: &'static str,
+    ) -> Result<Self, Problem> {
+        pace::count_export(app, principal.agent()).await?;
         let (exports, metrics) = (&app.exports, app.core.metrics.clone());
         let policy = exports.policy;
         let Some(place) = exports.enter(principal.agent()) else {
@@ -106,6 +115,7 @@ impl Opening {
         let run = Run {
             report,
             deadline: Instant::now() + policy.longest,
+            longest_part: policy.longest_part,
             metrics,
             _place: place,
         };
@@ -190,6 +200,7 @@ enum Source<R> {
 struct Run {
     report: &'static str,
     deadline: Instant,
+    longest_part: Duration,
     metrics: Arc<Metrics>,
     _place: Place,
 }
@@ -211,6 +222,12 @@ impl<R: Send + 'static> Export<R> {
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.run.deadline
+    }
+
+    /// How long a part may wait until it is taken.
+    #[must_use]
+    pub fn longest_part(&self) -> Duration {
+        self.run.longest_part
     }
 
     /// The rows, once.
@@ -241,7 +258,7 @@ pub enum Outcome {
     Complete,
     /// The client went away.
     Aborted,
-    /// The deadline passed, which a slow client does too.
+    /// The deadline of the whole or of a part passed, which a slow client does too.
     Late,
     Failed(Box<dyn Error + Send + Sync>),
     /// It was refused: too many rows.

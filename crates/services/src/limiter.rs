@@ -39,6 +39,8 @@ pub struct Limits {
     pub sub_resets: Limit,
     /// Changes by one agent that leave audit rows and events behind.
     pub changes: Limit,
+    /// Exports that one agent asks for: each holds a place and a connection.
+    pub exports: Limit,
     /// Codes for one contact, and asked for under one name.
     pub code_contact: Limit,
     pub code_contact_day: Limit,

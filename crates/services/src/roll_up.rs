@@ -11,18 +11,23 @@ use crate::core::Core;
 
 /// One day in one transaction: either it is whole and its marks are gone, or nothing changed. A day
 /// that another worker has is left to that one. `timeout` is the longest that a statement may take.
+/// Tells whether there was something to do.
 ///
 /// # Errors
 /// A statement failed; the marks stay.
-pub async fn sum_up(core: &Core, day: BrandDay, timeout: Duration) -> Result<(), DbError> {
+pub async fn sum_up(core: &Core, day: BrandDay, timeout: Duration) -> Result<bool, DbError> {
     let mut tx = core.db.begin().await?;
     rollup::prepare(&mut tx, timeout).await?;
     if !rollup::claim(&mut tx, day).await? {
-        return tx.rollback().await;
+        tx.rollback().await?;
+        return Ok(false);
     }
     let (mut written, mut marked) = (0, 0);
     match rollup::take_marks(&mut tx, day).await? {
-        Waiting::Nothing => return tx.rollback().await,
+        Waiting::Nothing => {
+            tx.rollback().await?;
+            return Ok(false);
+        }
         Waiting::LookBack => written += rollup::look_back_day(&mut tx, day).await?,
         Waiting::Sums { active_changed } => {
             written += rollup::sum_up_day(&mut tx, day).await?;
@@ -33,5 +38,5 @@ pub async fn sum_up(core: &Core, day: BrandDay, timeout: Duration) -> Result<(),
     }
     core.commit(tx).await?;
     tracing::debug!(brand_id = day.brand.0, day = %day.day, written, marked, "day summed up");
-    Ok(())
+    Ok(true)
 }

@@ -218,6 +218,7 @@ fn policy(settings: &ApiSettings) -> Policy {
             sub_adds: hourly(limits.sub_adds_per_hour),
             sub_resets: hourly(limits.sub_resets_per_hour),
             changes: hourly(limits.changes_per_hour),
+            exports: hourly(limits.exports_per_hour),
             code_contact: Limit {
                 attempts: codes.sends_per_contact,
                 window: codes.window,
@@ -249,6 +250,7 @@ fn policy(settings: &ApiSettings) -> Policy {
         exports: ExportPolicy {
             max_rows: i64::from(settings.exports.max_rows),
             longest: settings.exports.timeout,
+            longest_part: settings.http.body_idle_timeout,
             at_once: settings.exports.concurrency,
         },
     }

@@ -166,6 +166,10 @@ metrics! {
     outbox_stream_trimmed_total: IntCounter;
     /// Signals that woke the relay.
     outbox_wake_signals_total: IntCounterVec["source"];
+    /// Marks of days that wait to be summed up, by what is to be done; 100000 stands for more.
+    roll_up_waiting: IntGaugeVec["work"];
+    /// Seconds for which the first of these marks waits.
+    roll_up_waiting_seconds: IntGaugeVec["work"];
     /// Runs of background jobs by outcome.
     job_runs_total: IntCounterVec["job", "outcome"];
     /// When a job last succeeded, in seconds since 1970.

@@ -314,6 +314,7 @@ fn environment(
             ("ARGON2_TIME", "1"),
             // Tests are busier than any person.
             ("CHANGES_PER_HOUR", "1000000"),
+            ("EXPORTS_PER_HOUR", "1000000"),
         ])
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();

@@ -107,6 +107,50 @@ async fn q97_a_day_that_fails_keeps_its_marks_and_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn q97_days_that_always_fail_do_not_keep_older_days_from_being_done_again() {
+    let app = TestApp::spawn().await;
+    quiet(&app).await;
+    app.as_owner(
+        "INSERT INTO player_stat_daily (stat_date, brand_id, player_id, agent_id, provider_id, bet_amount, bet_count) \
+         SELECT now()::date - back, brand_id, player_id, agent_id, 1, 10, 1 FROM player, generate_series(0, 11) AS back",
+    )
+    .await;
+    catch_up(&app).await;
+    // The seven latest fail: more than one round has.
+    app.as_owner(
+        "DELETE FROM agent_provider_stat_daily; \
+         INSERT INTO stat_rebuild (brand_id, stat_date) SELECT DISTINCT brand_id, stat_date FROM agent_stat_daily \
+         WHERE stat_date > now()::date - 12; \
+         DO $$ BEGIN EXECUTE format('ALTER TABLE agent_provider_stat_daily ADD CONSTRAINT broken \
+                                     CHECK (stat_date < %L) NOT VALID', now()::date - 6); END $$",
+    )
+    .await;
+    let mut job = job(&app);
+    for _ in 0..40 {
+        let _ = job.step().await;
+    }
+    let waiting = "SELECT string_agg((now()::date - stat_date)::text, ' ' ORDER BY stat_date DESC) FROM stat_rebuild";
+    assert_eq!(app.text(waiting).await, "0 1 2 3 4 5 6");
+    // A change takes its turn beside them.
+    app.as_owner(
+        "INSERT INTO stat_dirty (brand_id, stat_date) SELECT brand_id, now()::date - 9 FROM brand",
+    )
+    .await;
+    for _ in 0..10 {
+        let _ = job.step().await;
+    }
+    assert_eq!(app.count(MARKS).await, 0);
+    app.as_owner("ALTER TABLE agent_provider_stat_daily DROP CONSTRAINT broken")
+        .await;
+    for _ in 0..40 {
+        job.step().await.unwrap();
+    }
+    assert_eq!(app.count("SELECT count(*) FROM stat_rebuild").await, 0);
+    assert_exact(&app, "cured").await;
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn q97_only_a_change_of_who_was_active_concerns_the_days_after() {
     let app = TestApp::spawn().await;
     quiet(&app).await;
@@ -139,7 +183,7 @@ async fn q97_only_a_change_of_who_was_active_concerns_the_days_after() {
         app.as_owner(&change).await;
         assert!(app.count(MARKS).await > 0, "{change}");
         // The days themselves, then those after them.
-        for mark in agent_persistence::rollup::waiting_days(app.app.core.db.pool()).await.unwrap() {
+        for mark in agent_persistence::rollup::changed_days(app.app.core.db.pool()).await.unwrap() {
             let limit = Duration::from_secs(15);
             agent_services::roll_up::sum_up(&app.app.core, mark, limit).await.unwrap();
         }
@@ -163,7 +207,7 @@ async fn q97_a_day_that_another_worker_sums_up_for_the_first_time_looks_back_aga
     .await;
     // Another worker has the later day, and has seen nothing of the change that comes now.
     let mut other = app.app.core.db.begin().await.unwrap();
-    let days = agent_persistence::rollup::waiting_days(app.app.core.db.pool())
+    let days = agent_persistence::rollup::changed_days(app.app.core.db.pool())
         .await
         .unwrap();
     let later = days[0];

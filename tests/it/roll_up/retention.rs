@@ -1,5 +1,7 @@
 //! Months of players' days: made ahead, dropped when they are over.
 
+use std::time::Duration;
+
 use agent_persistence::rollup;
 use agent_testkit::TestApp;
 
@@ -183,5 +185,53 @@ async fn q97_a_month_stays_while_a_day_that_looks_back_on_it_waits() {
     }
     let (_, dropped) = rollup::maintain_partitions(pool, Some(13)).await.unwrap();
     assert_eq!(dropped, 1);
+    app.finish().await;
+}
+
+/// Whoever exports may read for minutes.
+#[tokio::test]
+async fn q97_a_month_that_is_over_waits_for_readers_and_keeps_nobody_waiting() {
+    let app = TestApp::spawn().await;
+    let pool = app.app.core.db.pool();
+    app.as_owner("SELECT player_stat_daily_ensure_partitions(14, 2)")
+        .await;
+    let at_once = Duration::from_secs(1);
+    let month = app
+        .text("SELECT 'player_stat_daily_' || to_char(now() - interval '14 months', 'YYYYMM')")
+        .await;
+    let long = [
+        "SELECT count(*) FROM player_stat_daily WHERE stat_date = now()::date".to_owned(),
+        format!("SELECT count(*) FROM {month}"),
+        "INSERT INTO player_stat_daily (stat_date, brand_id, player_id, agent_id, provider_id) \
+         SELECT (now() - interval '14 months')::date, 1, 1, 1, 1"
+            .to_owned(),
+    ];
+    for statement in long {
+        let mut user = app.owner.begin().await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(statement.as_str()))
+            .execute(&mut *user)
+            .await
+            .unwrap();
+        let another = async {
+            // Asks while the other waits for the lock, if it does.
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            app.count("SELECT count(*) FROM player_stat_daily").await
+        };
+        let both = async { tokio::join!(rollup::maintain_partitions(pool, Some(13)), another) };
+        let both = tokio::time::timeout(at_once, both).await;
+        let (maintained, rows) = both.unwrap_or_else(|_| panic!("{statement}"));
+        assert_eq!((maintained.unwrap(), rows), ((0, 0), 0), "{statement}");
+        user.rollback().await.unwrap();
+    }
+    let mut connection = pool.acquire().await.unwrap();
+    let limit = async |connection: &mut sqlx::PgConnection| -> String {
+        let shown = sqlx::query_scalar("SHOW lock_timeout");
+        shown.fetch_one(connection).await.unwrap()
+    };
+    let before = limit(&mut connection).await;
+    let dropped = sqlx::query_scalar::<_, i32>("SELECT player_stat_daily_drop_expired(13)");
+    assert_eq!(dropped.fetch_one(&mut *connection).await.unwrap(), 1);
+    assert_eq!(limit(&mut connection).await, before);
+    drop(connection);
     app.finish().await;
 }

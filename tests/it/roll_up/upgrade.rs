@@ -1,8 +1,13 @@
 //! A database that was summed up before there were sums by provider.
 
+use agent_persistence::rollup::{self, BrandDay, OTHERS};
 use agent_testkit::TestApp;
+use agent_worker::{
+    jobs::Upkeep,
+    supervisor::{Job as _, Next},
+};
 
-use super::{catch_up, churn::Churn, job, model::assert_exact, round};
+use super::{WAITING, catch_up, churn::Churn, job, model::assert_exact, round};
 
 /// What the migration leaves: the agents' days as they were, and the days to do again.
 const UPGRADED: &str = "\
@@ -60,17 +65,89 @@ async fn q97_the_latest_days_are_done_again_first_and_changes_before_them() {
          INSERT INTO stat_dirty (brand_id, stat_date) VALUES (1, '2024-01-01')",
     )
     .await;
-    let days = agent_persistence::rollup::waiting_days(app.app.core.db.pool()).await;
-    let days: Vec<String> = days.unwrap().iter().map(|d| d.day.to_string()).collect();
-    let expected = [
-        "2024-01-01",
-        "2025-01-01",
-        "2026-01-03",
-        "2026-01-02",
-        "2026-01-01",
-    ];
-    assert_eq!(days, expected);
+    let pool = app.app.core.db.pool();
+    let named = |days: Vec<BrandDay>| -> Vec<String> {
+        days.iter().map(|day| day.day.to_string()).collect()
+    };
+    let changed = rollup::changed_days(pool).await.unwrap();
+    assert_eq!(named(changed), ["2024-01-01"]);
+    let others = rollup::other_days(pool, &[]).await.unwrap();
+    let but_two = rollup::other_days(pool, &[others[0], others[2]]).await;
+    let expected = ["2025-01-01", "2026-01-03", "2026-01-02", "2026-01-01"];
+    assert_eq!(named(others), expected);
+    assert_eq!(named(but_two.unwrap()), ["2026-01-03", "2026-01-01"]);
     round(&mut job(&app)).await;
-    assert_eq!(app.count(super::WAITING).await, 0);
+    assert_eq!(app.count(WAITING).await, 0);
+    app.finish().await;
+}
+
+/// What an update and a correction of old days leave to do.
+const HUNDREDS: &str = "\
+    INSERT INTO stat_rebuild (brand_id, stat_date) SELECT 1, now()::date - g FROM generate_series(1, 60) AS g; \
+    INSERT INTO stat_dirty_active (brand_id, stat_date) \
+    SELECT 1, now()::date - g FROM generate_series(100, 160) AS g, generate_series(1, 20) AS many";
+
+#[tokio::test]
+async fn q97_todays_changes_do_not_wait_for_hundreds_of_older_days() {
+    let app = TestApp::spawn().await;
+    app.as_owner(HUNDREDS).await;
+    let mut job = job(&app);
+    let success = || {
+        let gauge = &app.metrics.job_last_success_timestamp_seconds;
+        gauge.with_label_values(&["roll_up"]).get()
+    };
+    let mut done = 0;
+    // Whenever it comes, a change has its turn before the others' next.
+    while app.count(WAITING).await > 0 {
+        app.as_owner("INSERT INTO stat_dirty (brand_id, stat_date) VALUES (1, now()::date)")
+            .await;
+        let mut steps = 0;
+        while app.count("SELECT count(*) FROM stat_dirty").await > 0 {
+            let next = job.step().await.unwrap();
+            assert!(success() > 0, "told after each day");
+            steps += 1;
+            let left = app.count(WAITING).await;
+            // As long as more are left than a round has, without a pause.
+            assert!(next == Next::Now || left <= 5, "{left} left");
+        }
+        assert!(steps <= OTHERS + 1, "{steps} steps");
+        done += steps;
+    }
+    // Sixty-one days look back, and sixty were made by an older version.
+    assert!(done > 121, "{done} steps");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn q97_what_waits_to_be_summed_up_is_measured() {
+    let app = TestApp::spawn().await;
+    let mut upkeep = Upkeep {
+        core: app.app.core.clone(),
+        stream_max_len: 300,
+    };
+    let metrics = app.metrics.clone();
+    let waiting = || {
+        let of = |work| metrics.roll_up_waiting.with_label_values(&[work]).get();
+        (of("changed"), of("look_back"), of("rebuild"))
+    };
+    let seconds = |work| {
+        let gauge = &metrics.roll_up_waiting_seconds;
+        gauge.with_label_values(&[work]).get()
+    };
+    app.as_owner(
+        "INSERT INTO stat_dirty (brand_id, stat_date, changed_at) \
+         VALUES (1, '2026-01-01', now() - interval '1 hour'), (1, '2026-01-01', now()); \
+         INSERT INTO stat_dirty_active (brand_id, stat_date, changed_at) VALUES (1, '2026-01-01', now() - interval '1 day'); \
+         INSERT INTO stat_rebuild (brand_id, stat_date) SELECT 1, '2026-01-01'::date - g FROM generate_series(1, 3) AS g",
+    )
+    .await;
+    upkeep.step().await.unwrap();
+    assert_eq!(waiting(), (2, 1, 3));
+    assert!((3_600..3_700).contains(&seconds("changed")));
+    assert!((86_400..86_500).contains(&seconds("look_back")));
+    catch_up(&app).await;
+    upkeep.step().await.unwrap();
+    assert_eq!(waiting(), (0, 0, 0));
+    assert_eq!((seconds("changed"), seconds("look_back")), (0, 0));
     app.finish().await;
 }

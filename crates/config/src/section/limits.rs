@@ -20,6 +20,7 @@ pub struct LimitSettings {
     pub sub_adds_per_hour: u32,
     pub sub_resets_per_hour: u32,
     pub changes_per_hour: u32,
+    pub exports_per_hour: u32,
 }
 
 /// Cost of one password hash (Argon2id), and how many run and wait at once.
@@ -44,6 +45,7 @@ impl LimitSettings {
             sub_adds_per_hour: reader.number(&var::SUB_ADDS_PER_HOUR, TIMES),
             sub_resets_per_hour: reader.number(&var::SUB_RESETS_PER_HOUR, TIMES),
             changes_per_hour: reader.number(&var::CHANGES_PER_HOUR, TIMES),
+            exports_per_hour: reader.number(&var::EXPORTS_PER_HOUR, TIMES),
         }
     }
 }

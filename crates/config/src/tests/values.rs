@@ -51,7 +51,10 @@ fn defaults_of_the_api() {
         (limits.sub_adds_per_hour, limits.sub_resets_per_hour),
         (50, 20)
     );
-    assert_eq!(limits.changes_per_hour, 1_000);
+    assert_eq!(
+        (limits.changes_per_hour, limits.exports_per_hour),
+        (1_000, 60)
+    );
     assert_eq!(
         (s.hashing.memory_kib, s.hashing.passes, s.hashing.queue),
         (19_456, 2, 128)
@@ -368,6 +371,31 @@ fn values_that_contradict_each_other_are_faults() {
         .set("OUTBOX_LEASE_MS", "4000")
         .set("REDIS_RESPONSE_TIMEOUT_MS", "1001");
     assert_eq!(names(&worker.worker_faults()), ["OUTBOX_LEASE_MS"]);
+}
+
+#[test]
+fn exports_leave_half_of_the_connections_to_others() {
+    let fault = ["EXPORT_CONCURRENCY: must be at most half of DB_POOL_MAX"];
+    for (connections, exports, allowed) in [
+        ("10", "5", true),
+        ("10", "6", false),
+        ("5", "2", true),
+        ("5", "3", false),
+        ("2", "1", true),
+        ("1", "1", false),
+        ("1000", "100", true),
+    ] {
+        let vars = Vars::minimal()
+            .set("DB_POOL_MAX", connections)
+            .set("EXPORT_CONCURRENCY", exports);
+        let expected: &[&str] = if allowed { &[] } else { &fault };
+        assert_eq!(vars.api_faults(), expected, "{exports} of {connections}");
+        // The worker exports nothing.
+        assert!(vars.worker().is_ok());
+    }
+    // One fault is told once.
+    let vars = Vars::minimal().set("DB_POOL_MAX", "0");
+    assert_eq!(names(&vars.api_faults()), ["DB_POOL_MAX"]);
 }
 
 #[test]

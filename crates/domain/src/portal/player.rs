@@ -32,7 +32,7 @@ pub enum PlayerSort {
     Username,
     /// Those who never signed in come last, whichever way.
     LastLoginAt,
-    /// All that the player ever deposited.
+    /// All that the player ever deposited, for whomever.
     DepositAmount,
 }
 

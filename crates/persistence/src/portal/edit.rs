@@ -12,6 +12,8 @@ pub struct AccountRow {
     pub payout_password_hash: Option<String>,
     /// Encrypted.
     pub phone_num: Option<String>,
+    /// Given by somebody else, and not proven by a code yet.
+    pub phone_unverified: bool,
     /// Bank of the primary payout account.
     pub bank_id: Option<i32>,
     /// Since when payout accounts stay as they are (Q-85).
@@ -32,7 +34,7 @@ pub async fn account(pool: &PgPool, agent: AgentGuid) -> Result<Option<AccountRo
     let row = sqlx::query_as!(
         AccountRow,
         r#"
-        SELECT password_hash, payout_password_hash, phone_num, bank_id, payout_cooldown_since
+        SELECT password_hash, payout_password_hash, phone_num, phone_unverified, bank_id, payout_cooldown_since
         FROM agent WHERE guid = $1 AND status = 'active'
         "#,
         agent.0,
@@ -51,7 +53,7 @@ pub async fn lock(tx: &mut Tx, agent: AgentGuid) -> Result<Option<LockedAgent>, 
     let row = sqlx::query_as!(
         AccountRow,
         r#"
-        SELECT password_hash, payout_password_hash, phone_num, bank_id, payout_cooldown_since
+        SELECT password_hash, payout_password_hash, phone_num, phone_unverified, bank_id, payout_cooldown_since
         FROM agent WHERE guid = $1 AND status = 'active' FOR NO KEY UPDATE
         "#,
         agent.0,

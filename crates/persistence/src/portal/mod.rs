@@ -15,6 +15,7 @@ pub mod home;
 pub mod home_rank;
 pub mod messages;
 pub mod player;
+mod player_life;
 pub mod player_list;
 pub mod player_selection;
 pub mod profile;

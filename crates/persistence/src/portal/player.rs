@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgPool;
 
-use super::downline::OwnedPlayer;
+use super::{downline::OwnedPlayer, player_life::with_life};
 use crate::{
     error::DbError,
     rows::{Rows, rows},
@@ -53,37 +53,26 @@ pub async fn detail(
     asking: AgentGuid,
     player: OwnedPlayer,
 ) -> Result<Option<PlayerDetail>, DbError> {
-    let row = sqlx::query_as!(
-        PlayerDetail,
+    let row = with_life!(
+        query_as(PlayerDetail,),
         r#"
         SELECT p.player_id, p.username, d.guid AS agent_guid, d.username AS agent_username, p.status, p.tags,
                p.registered_at, p.first_deposit_at, p.last_login_at,
                p.attribution ->> 'domain' AS attribution_domain, p.attributed_at,
-               CASE WHEN moved.from_elsewhere THEN did.deposit_amount ELSE p.deposit_amount END AS "deposit_amount!",
-               CASE WHEN moved.from_elsewhere THEN did.withdraw_amount ELSE p.withdraw_amount END AS "withdraw_amount!",
+               life.deposit_amount AS "deposit_amount!", life.withdraw_amount AS "withdraw_amount!",
                did.bet_amount AS "bet_amount!", did.valid_bet_amount AS "valid_bet_amount!",
                did.win_amount AS "win_amount!", did.bonus_amount AS "bonus_amount!", did.ngr AS "ngr!"
         FROM player p JOIN agent d ON d.guid = p.agent_id JOIN agent a ON a.guid = $1
         CROSS JOIN LATERAL (
-            SELECT coalesce(sum(s.deposit_amount) FILTER (WHERE own.day), 0) AS deposit_amount,
-                   coalesce(sum(s.withdraw_amount) FILTER (WHERE own.day), 0) AS withdraw_amount,
-                   coalesce(sum(s.bet_amount) FILTER (WHERE own.day), 0) AS bet_amount,
-                   coalesce(sum(s.valid_bet_amount) FILTER (WHERE own.day), 0) AS valid_bet_amount,
-                   coalesce(sum(s.win_amount) FILTER (WHERE own.day), 0) AS win_amount,
-                   coalesce(sum(s.bonus_amount) FILTER (WHERE own.day), 0) AS bonus_amount,
-                   coalesce(sum(s.bet_amount - s.win_amount - s.bonus_amount - s.fee_amount - s.royalty_amount)
-                            FILTER (WHERE own.day), 0) AS ngr,
-                   coalesce(bool_or(NOT own.day), false) AS elsewhere
+            SELECT coalesce(sum(s.bet_amount), 0) AS bet_amount,
+                   coalesce(sum(s.valid_bet_amount), 0) AS valid_bet_amount,
+                   coalesce(sum(s.win_amount), 0) AS win_amount,
+                   coalesce(sum(s.bonus_amount), 0) AS bonus_amount,
+                   coalesce(sum(s.bet_amount - s.win_amount - s.bonus_amount - s.fee_amount - s.royalty_amount), 0) AS ngr
             FROM player_stat_daily s JOIN agent o ON o.guid = s.agent_id
-            CROSS JOIN LATERAL (SELECT starts_with(o.path, a.path) AS day) AS own
-            WHERE s.player_id = p.player_id AND s.brand_id = p.brand_id) AS did
-        CROSS JOIN LATERAL (
-            -- Days may be gone by now, the log is not.
-            SELECT did.elsewhere OR EXISTS (
-                SELECT FROM player_attribution_log l JOIN agent f ON f.guid = l.from_agent
-                WHERE l.player_id = p.player_id AND l.from_agent IS NOT NULL AND NOT starts_with(f.path, a.path)) AS from_elsewhere) AS moved
-        WHERE p.player_id = $2
+            WHERE s.player_id = p.player_id AND s.brand_id = p.brand_id AND starts_with(o.path, a.path)) AS did
         "#,
+        "WHERE p.player_id = $2",
         asking.0,
         player.id(),
     )

@@ -13,7 +13,10 @@ use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
 use rust_decimal::Decimal;
 
-use super::player_selection::{Selection, over_selected};
+use super::{
+    player_life::with_life,
+    player_selection::{Selection, over_selected},
+};
 use crate::{
     error::DbError,
     rows::{Rows, rows},
@@ -24,6 +27,11 @@ use crate::{
 ///
 /// Where few are selected, or all of them are wanted, all are read and sorted. The index of an order,
 /// left to itself, is sometimes followed past a million others to find twenty of them.
+///
+/// By deposits they stand in the order of what is kept with the player, which an index holds; of a
+/// player who came from outside the asker's tree, [`list`] shows less than that. Its place tells
+/// about how much it paid altogether, between those of its neighbours. What is shown depends on who
+/// asks, so no index can give that order, and to find a page each player's days had to be read.
 ///
 /// # Errors
 /// The statement failed.
@@ -140,9 +148,9 @@ pub struct PlayerRow {
     pub registered_at: DateTime<Utc>,
     pub first_deposit_at: Option<DateTime<Utc>>,
     pub last_login_at: Option<DateTime<Utc>>,
-    /// Of the player's whole life.
+    /// Of the player's whole life, as far as the asking agent may see it.
     pub total_deposit_amount: Decimal,
-    /// Of the player's whole life.
+    /// As `total_deposit_amount`.
     pub total_withdraw_amount: Decimal,
     /// Of the days asked for.
     pub sums: PlayerSums,
@@ -156,15 +164,16 @@ pub fn list<'t>(
     page: &[i64],
     days: DayRange,
 ) -> Rows<'t, PlayerRow> {
-    let fetched = sqlx::query!(
+    let fetched = with_life!(
+        query(),
         r#"
-        SELECT p.player_id, p.username, a.guid, a.username AS agent_username, p.status, p.tags, p.registered_at,
-               p.first_deposit_at, p.last_login_at, p.deposit_amount AS total_deposit_amount,
-               p.withdraw_amount AS total_withdraw_amount, did.deposit_amount AS "deposit_amount!",
+        SELECT p.player_id, p.username, d.guid, d.username AS agent_username, p.status, p.tags, p.registered_at,
+               p.first_deposit_at, p.last_login_at, life.deposit_amount AS "total_deposit_amount!",
+               life.withdraw_amount AS "total_withdraw_amount!", did.deposit_amount AS "deposit_amount!",
                did.withdraw_amount AS "withdraw_amount!", did.bet_amount AS "bet_amount!",
                did.valid_bet_amount AS "valid_bet_amount!", did.win_amount AS "win_amount!", did.ngr AS "ngr!"
         FROM unnest($3::bigint[]) WITH ORDINALITY AS page (player_id, place)
-        JOIN player p ON p.player_id = page.player_id JOIN agent a ON a.guid = p.agent_id
+        JOIN player p ON p.player_id = page.player_id JOIN agent d ON d.guid = p.agent_id JOIN agent a ON a.guid = $6
         CROSS JOIN LATERAL (
             SELECT coalesce(sum(s.deposit_amount), 0) AS deposit_amount,
                    coalesce(sum(s.withdraw_amount), 0) AS withdraw_amount,
@@ -175,14 +184,14 @@ pub fn list<'t>(
             FROM player_stat_daily s
             WHERE s.player_id = page.player_id AND s.brand_id = $1 AND s.stat_date BETWEEN $4 AND $5
               AND (s.agent_id = p.agent_id OR s.agent_id IN (SELECT o.guid FROM agent o WHERE o.path LIKE $2))) AS did
-        WHERE p.brand_id = $1 AND p.agent_path LIKE $2
-        ORDER BY page.place
         "#,
+        "WHERE p.brand_id = $1 AND p.agent_path LIKE $2 ORDER BY page.place",
         selection.brand,
         selection.paths,
         page,
         days.first,
         days.last,
+        selection.asking,
     )
     .fetch(tx.conn());
     rows(fetched.map_ok(|row| PlayerRow {

@@ -1,7 +1,7 @@
 //! Which players of an agent or a team are meant.
 
 use agent_domain::{
-    BrandScope,
+    AgentGuid, BrandScope,
     portal::player::{PlayerScope, PlayerStatus},
 };
 use chrono::{DateTime, Utc};
@@ -33,6 +33,8 @@ impl PlayerFilter {
 /// Players that the agent who asks may see, as Postgres takes them.
 pub struct Selection {
     pub(super) brand: i64,
+    /// Who asks: the selected agent or one above it.
+    pub(super) asking: i64,
     pub(super) agent: i64,
     pub(super) scope: PlayerScope,
     /// Paths of the agents whose players are meant.
@@ -49,6 +51,7 @@ impl Selection {
     #[must_use]
     pub fn new(
         brand: &BrandScope,
+        asking: AgentGuid,
         agent: &Downline,
         scope: PlayerScope,
         filter: &PlayerFilter,
@@ -61,6 +64,7 @@ impl Selection {
         let keyword = filter.keyword.as_deref();
         Self {
             brand: brand.id().0,
+            asking: asking.0,
             agent: agent.guid().0,
             scope,
             paths,

@@ -237,6 +237,8 @@ pub async fn bounds(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lowered {
     pub agent: AgentGuid,
+    /// What would hold on that day otherwise.
+    pub before: Decimal,
     pub share: Share,
 }
 
@@ -255,7 +257,7 @@ impl AuditedTx<'_> {
     ) -> Result<Vec<Lowered>, DbError> {
         let providers: Vec<i32> = shares.iter().map(|share| share.provider_id).collect();
         let percentages: Vec<Decimal> = shares.iter().map(|share| share.percentage).collect();
-        let written = sqlx::query!(
+        let lowered = sqlx::query!(
             r#"
             WITH RECURSIVE given AS (
                 SELECT * FROM unnest($6::integer[], $7::numeric[]) AS s (provider_id, percentage)
@@ -263,15 +265,20 @@ impl AuditedTx<'_> {
                 SELECT guid FROM agent WHERE parent_guid = $1 AND status = 'deleted'
                 UNION ALL
                 SELECT c.guid FROM gone g JOIN agent c ON c.parent_guid = g.guid WHERE c.status = 'deleted'
+            ), followed AS MATERIALIZED (
+                SELECT guid, given.*, provider_share(guid, $2, provider_id, $3) AS before FROM gone, given
+            ), written AS (
+                INSERT INTO agent_provider_percentage (agent_id, brand_id, provider_id, effective_from, percentage,
+                                                       set_by, created_at)
+                SELECT agent_id, $2, provider_id, $3, percentage, $4, $5
+                FROM (SELECT $1 AS agent_id, * FROM given
+                      UNION ALL
+                      SELECT guid, provider_id, percentage FROM followed WHERE before > percentage) AS held
+                RETURNING agent_id, provider_id, percentage
             )
-            INSERT INTO agent_provider_percentage (agent_id, brand_id, provider_id, effective_from, percentage,
-                                                   set_by, created_at)
-            SELECT agent_id, $2, provider_id, $3, percentage, $4, $5
-            FROM (SELECT $1 AS agent_id, * FROM given
-                  UNION ALL
-                  SELECT guid, given.* FROM gone, given
-                  WHERE provider_share(guid, $2, provider_id, $3) > percentage) AS held
-            RETURNING agent_id, provider_id, percentage
+            SELECT w.agent_id, w.provider_id, w.percentage, f.before AS "before!"
+            FROM written w JOIN followed f ON f.guid = w.agent_id AND f.provider_id = w.provider_id
+            ORDER BY w.agent_id, w.provider_id
             "#,
             grant.sub.0,
             grant.giver.brand,
@@ -283,11 +290,9 @@ impl AuditedTx<'_> {
         )
         .fetch_all(self.tx().conn())
         .await?;
-        let lowered = written
-            .into_iter()
-            .filter(|row| row.agent_id != grant.sub.0);
-        let lowered = lowered.map(|row| Lowered {
+        let lowered = lowered.into_iter().map(|row| Lowered {
             agent: AgentGuid(row.agent_id),
+            before: row.before,
             share: Share {
                 provider_id: row.provider_id,
                 percentage: row.percentage,

@@ -6,6 +6,10 @@ use agent_domain::Money;
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use csv::ByteRecord;
 
+/// Where a spreadsheet begins another cell that does not split at commas, which is a matter of its
+/// language. To it the quotes around a text are letters, unless the text is the first of its row.
+const SPLITS: [char; 4] = [';', '\t', '\r', '\n'];
+
 /// One row that is being filled.
 #[derive(Default)]
 pub(crate) struct Row {
@@ -22,14 +26,21 @@ impl Row {
         &self.record
     }
 
-    /// Somebody's text: never a formula.
+    /// Somebody's text: never a formula, wherever a spreadsheet begins a cell within it.
     pub(crate) fn text(&mut self, text: &str) {
-        if !is_formula(text) {
-            return self.record.push_field(text.as_bytes());
-        }
         self.scratch.clear();
-        self.scratch.push('\'');
-        self.scratch.push_str(text);
+        if is_formula(text) {
+            self.scratch.push('\'');
+        }
+        let mut pieces = text.split_inclusive(SPLITS);
+        self.scratch.push_str(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            // Quotes do not hold together what begins within a cell, and are dropped before a sign.
+            if has_sign(piece, |letter| letter == '"' || is_unseen(letter)) {
+                self.scratch.push('\'');
+            }
+            self.scratch.push_str(piece);
+        }
         self.record.push_field(self.scratch.as_bytes());
     }
 
@@ -78,15 +89,20 @@ fn is_formula(text: &str) -> bool {
     if text.starts_with(['\t', '\r', '\n']) {
         return true;
     }
-    let unseen = |letter: char| {
-        letter.is_whitespace()
-            || letter.is_control()
-            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
-    };
-    let seen = text.trim_start_matches(unseen);
-    seen.starts_with([
+    has_sign(text, is_unseen)
+}
+
+/// Whether a text begins with the sign of a formula, once some letters are dropped.
+fn has_sign(text: &str, dropped: impl Fn(char) -> bool) -> bool {
+    text.trim_start_matches(dropped).starts_with([
         '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
     ])
+}
+
+fn is_unseen(letter: char) -> bool {
+    letter.is_whitespace()
+        || letter.is_control()
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
 /// A value that fills one cell, or several with names of their own. Which kind a cell is follows
@@ -218,7 +234,6 @@ mod tests {
             "\u{3000}=1",
             "\u{feff}=1",
             "\u{200b}=1",
-            " \t-1",
             "\u{ff1d}1",
             "\u{ff0b}1",
             "\u{ff0d}1",
@@ -237,6 +252,35 @@ mod tests {
             "\u{e2a}=1",
             "(=1)",
             "500",
+        ] {
+            assert_eq!(cell(text), text, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn texts_are_kept_from_running_where_a_spreadsheet_splits_them() {
+        for (text, safe) in [
+            ("x;=1+cmd|' /C calc'!A0", "x;'=1+cmd|' /C calc'!A0"),
+            ("x\t=1", "x\t'=1"),
+            ("x\r\n=1", "x\r\n'=1"),
+            ("x\n\n@SUM(A1)", "x\n\n'@SUM(A1)"),
+            ("x; \u{200b}-1;+2;", "x;' \u{200b}-1;'+2;"),
+            ("x;\"=1\"", "x;'\"=1\""),
+            ("x;\u{ff1d}1", "x;'\u{ff1d}1"),
+            (";=1", ";'=1"),
+            ("=1;=2", "'=1;'=2"),
+            (" \t-1", "' \t'-1"),
+        ] {
+            assert_eq!(cell(text), safe, "{text:?}");
+        }
+        for text in [
+            "a; b=1",
+            "a;b\tc\r\nd",
+            "a;'=1",
+            "1;2",
+            "a,=1",
+            "a; (=1)",
+            ";;",
         ] {
             assert_eq!(cell(text), text, "{text:?}");
         }

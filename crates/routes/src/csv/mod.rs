@@ -5,8 +5,9 @@
 //! (`agent.guid` is `agent_guid`), the parts of a list share one cell with `|` between. The first
 //! row names the columns; rows end with CR LF.
 //!
-//! A spreadsheet takes a text that begins like a formula for one. Such texts get a `'` in front;
-//! numbers, also negative ones, stay as they are.
+//! A spreadsheet takes a text that begins like a formula for one, and one that splits at `;` or tabs
+//! finds them within a text, too. A `'` goes in front of each; numbers, also negative ones, stay as
+//! they are.
 
 pub(crate) mod cells;
 mod file_name;

@@ -1,10 +1,10 @@
 //! Rows on their way to the client, in constant memory.
 //!
 //! A task reads rows, writes them into parts of about [`PART`] bytes and waits while [`AHEAD`] of
-//! them are not taken yet. It is a task, and not the body itself, so that the deadline also holds
-//! for a client that takes nothing: then nobody asks the body for more.
+//! them are not taken yet. It is a task, and not the body itself, so that the deadlines of the whole
+//! and of each part also hold for a client that takes nothing: then nobody asks the body for more.
 
-use std::{error::Error, io};
+use std::{error::Error, io, time::Duration};
 
 use agent_domain::{BrandScope, page::DayRange};
 use agent_services::{
@@ -21,7 +21,7 @@ use futures_util::{TryStreamExt as _, stream};
 use http::{HeaderValue, header};
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
-    time::sleep_until,
+    time::{sleep_until, timeout},
 };
 use tracing::Instrument as _;
 
@@ -102,6 +102,7 @@ where
         sent = pass_on(&mut export, view, &sender, &mut rows) => match sent {
             Ok(()) => Outcome::Complete,
             Err(Stopped::Gone) => Outcome::Aborted,
+            Err(Stopped::Slow) => Outcome::Late,
             Err(Stopped::Failed(error)) => Outcome::Failed(error),
         },
     };
@@ -120,6 +121,8 @@ where
 enum Stopped {
     /// Nobody takes them any more.
     Gone,
+    /// A part was not taken in time.
+    Slow,
     Failed(Box<dyn Error + Send + Sync>),
 }
 
@@ -139,21 +142,24 @@ where
     R: Send + 'static,
     V: Cells,
 {
+    let longest = export.longest_part();
+    let give = async |part| give(sender, part, longest).await;
     let mut page = Page::with_header::<V>()?;
     let mut rows = export.rows();
     while let Some(row) = rows.try_next().await? {
         page.write(&view(row))?;
         *count += 1;
         if page.size >= PART {
-            give(sender, Part::Rows(page.take()?)).await?;
+            give(Part::Rows(page.take()?)).await?;
         }
     }
-    give(sender, Part::Rows(page.take()?)).await?;
-    give(sender, Part::End).await
+    give(Part::Rows(page.take()?)).await?;
+    give(Part::End).await
 }
 
-async fn give(sender: &Sender<Part>, part: Part) -> Result<(), Stopped> {
-    sender.send(part).await.map_err(|_| Stopped::Gone)
+async fn give(sender: &Sender<Part>, part: Part, longest: Duration) -> Result<(), Stopped> {
+    let given = timeout(longest, sender.send(part)).await;
+    given.map_err(|_| Stopped::Slow)?.map_err(|_| Stopped::Gone)
 }
 
 /// The part that is being written.
@@ -197,4 +203,62 @@ fn writer() -> Writer<Vec<u8>> {
     WriterBuilder::new()
         .terminator(Terminator::CRLF)
         .from_writer(Vec::with_capacity(PART + PART / 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt as _;
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    const LONGEST: Duration = Duration::from_millis(500);
+
+    fn part() -> Part {
+        Part::Rows(Bytes::from_static(b"x"))
+    }
+
+    #[tokio::test]
+    async fn a_part_that_is_not_taken_in_time_ends_the_file() {
+        let (sender, receiver) = channel(AHEAD);
+        let mut body = body(receiver).into_data_stream();
+        for _ in 0..AHEAD {
+            assert!(give(&sender, part(), LONGEST).await.is_ok());
+        }
+        let begun = Instant::now();
+        let stopped = give(&sender, part(), LONGEST).await;
+        assert!(matches!(stopped, Err(Stopped::Slow)));
+        assert!(begun.elapsed() >= LONGEST);
+        // What is taken then does not look whole.
+        drop(sender);
+        for _ in 0..AHEAD {
+            assert!(body.next().await.unwrap().is_ok());
+        }
+        assert!(body.next().await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_each_part_in_time_takes_them_all() {
+        // All of them take three times as long as one may.
+        const PARTS: usize = 30;
+        let pause = LONGEST / 10;
+        let (sender, receiver) = channel(AHEAD);
+        let given = async move {
+            for _ in 0..PARTS {
+                assert!(give(&sender, part(), LONGEST).await.is_ok());
+            }
+            assert!(give(&sender, Part::End, LONGEST).await.is_ok());
+        };
+        let taken = async {
+            let mut body = body(receiver).into_data_stream();
+            let mut count = 0;
+            while let Some(part) = body.next().await {
+                assert!(part.is_ok());
+                count += 1;
+                sleep(pause).await;
+            }
+            count
+        };
+        assert_eq!(tokio::join!(given, taken).1, PARTS);
+    }
 }

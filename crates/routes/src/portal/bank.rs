@@ -113,7 +113,7 @@ pub async fn list(
     QueryParams(format): QueryParams<FormatQuery>,
 ) -> Result<Response, ApiError> {
     if format.is_csv() {
-        let opening = Opening::new(&app, &principal, "bank_cards")?;
+        let opening = Opening::new(&app, &principal, "bank_cards").await?;
         let all = opening.ready(bank::list(&app, &principal).await?.cards)?;
         let today = csv::today(&app, &scope);
         return Ok(csv::answer(all, CardView::from, &scope, today));

@@ -160,7 +160,7 @@ pub async fn list(
     QueryParams(format): QueryParams<FormatQuery>,
 ) -> Result<Response, ApiError> {
     if format.is_csv() {
-        let opening = Opening::new(&app, &principal, "coupon_templates")?;
+        let opening = Opening::new(&app, &principal, "coupon_templates").await?;
         let found = coupon::grantable(&app, &principal, &scope).await?;
         let (all, today) = (opening.ready(found.templates)?, csv::today(&app, &scope));
         return Ok(csv::answer(all, TemplateView::from, &scope, today));

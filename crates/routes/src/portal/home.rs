@@ -298,7 +298,7 @@ pub async fn trend(
     };
     let group_by = steps.group_by.group_by();
     if format.is_csv() {
-        let opening = Opening::new(&app, &principal, "trend")?;
+        let opening = Opening::new(&app, &principal, "trend").await?;
         let all = opening.ready(home::trend(&app, asked, range, group_by).await?)?;
         return Ok(csv::answer(all, TrendItemView::from, &scope, range));
     }

@@ -129,8 +129,10 @@ pub async fn rank(
     if !(1..=50).contains(&limit) {
         return Err(Problem::field("limit", "must be between 1 and 50").into());
     }
-    let export = || Opening::new(&app, &principal, "rank");
-    let export = format.is_csv().then(export).transpose()?;
+    let export = match format.is_csv() {
+        true => Some(Opening::new(&app, &principal, "rank").await?),
+        false => None,
+    };
     let rows = match query.of {
         RankOf::Players => {
             let asked = Asked {

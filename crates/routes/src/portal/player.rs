@@ -196,7 +196,7 @@ pub async fn daily(
     let provider = query.provider_id;
     let page = page.request()?;
     if format.is_csv() {
-        let opening = Opening::new(&app, &principal, "player_daily")?;
+        let opening = Opening::new(&app, &principal, "player_daily").await?;
         let page = opening.page_and_one();
         let found = player::daily(&app, &principal, &scope, id, provider, range, page).await?;
         let all = opening.ready(found.items)?;

@@ -68,7 +68,8 @@ pub struct PlayerQuery {
     #[serde(default, deserialize_with = "day")]
     registered_to: Option<NaiveDate>,
     /// `registered_at`, `username`, `last_login_at` or `deposit_amount` (of the whole life), after a
-    /// `-` for the other way round; `-registered_at` where nothing is said.
+    /// `-` for the other way round; `-registered_at` where nothing is said. Players who had an
+    /// agent not below the one who asks stand by all they ever deposited, more than `lifetime` shows.
     #[param(value_type = Option<String>, pattern = "^-?(registered_at|username|last_login_at|deposit_amount)$")]
     #[serde(default, deserialize_with = "sort")]
     sort: Option<Sort<PlayerSort>>,
@@ -169,7 +170,8 @@ pub struct PlayerSumsView {
 
 columns!(PlayerSumsView: deposit_amount, withdraw_amount, bet_amount, valid_bet_amount, win_amount, ngr);
 
-/// Money in and out of a player's whole life.
+/// Money in and out of a player's whole life; of one who had an agent not below the one who asks, of
+/// the days with those below only.
 #[derive(Serialize, ToSchema)]
 pub struct PlayerCashView {
     #[schema(value_type = String, example = "40000.0000")]

@@ -77,7 +77,7 @@ pub async fn list(
     let category = query.category.as_deref();
     let page = page.request()?;
     if format.is_csv() {
-        let opening = Opening::new(&app, &principal, "providers")?;
+        let opening = Opening::new(&app, &principal, "providers").await?;
         let found = provider::list(&app, &scope, category, opening.page_and_one()).await?;
         let (all, today) = (opening.ready(found.items)?, csv::today(&app, &scope));
         return Ok(csv::answer(all, ProviderView::from, &scope, today));
@@ -159,7 +159,7 @@ pub async fn percentage(
 ) -> Result<Response, ApiError> {
     let page = page.request()?;
     if format.is_csv() {
-        let opening = Opening::new(&app, &principal, "percentages")?;
+        let opening = Opening::new(&app, &principal, "percentages").await?;
         let page = opening.page_and_one();
         let found = provider::own_shares(&app, &principal, &scope, page).await?;
         let (all, today) = (opening.ready(found.items)?, csv::today(&app, &scope));
@@ -193,7 +193,7 @@ pub async fn sub_percentage(
     let sub = AgentGuid(query.sub_guid);
     let page = page.request()?;
     if format.is_csv() {
-        let opening = Opening::new(&app, &principal, "sub_percentages")?;
+        let opening = Opening::new(&app, &principal, "sub_percentages").await?;
         let page = opening.page_and_one();
         let found = provider::sub_shares_page(&app, &principal, &scope, sub, page).await?;
         let (all, today) = (opening.ready(found.items)?, csv::today(&app, &scope));

@@ -114,7 +114,7 @@ pub async fn income(
     let range = range.range(&scope, app.core.clock.now())?;
     let (whose, page) = (query.scope, page.request()?);
     if format.is_csv() {
-        let opening = Opening::new(&app, &principal, "income")?;
+        let opening = Opening::new(&app, &principal, "income").await?;
         let page = opening.page_and_one();
         let found = provider_income::income(&app, &principal, &scope, range, whose, page).await?;
         let all = opening.ready(found.items)?;

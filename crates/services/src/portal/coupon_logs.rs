@@ -49,7 +49,7 @@ pub async fn export(
         "coupon_logs"
     };
     let (agent, scope) = (principal.agent(), scope.clone());
-    let opening = Opening::new(app, principal, report)?;
+    let opening = Opening::new(app, principal, report).await?;
     let mut tx = opening.begin(app).await?;
     let count = store::count(&mut tx, &scope, agent, &filter, opening.max_rows()).await?;
     opening.admit(count)?;

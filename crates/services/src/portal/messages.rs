@@ -45,7 +45,7 @@ pub async fn export(
     filter: MessageFilter,
 ) -> Result<Export<MessageRow>, Problem> {
     let (agent, scope, now) = (principal.agent(), scope.clone(), app.core.clock.now());
-    let opening = Opening::new(app, principal, "messages")?;
+    let opening = Opening::new(app, principal, "messages").await?;
     let mut tx = opening.begin(app).await?;
     let count = store::count(&mut tx, &scope, agent, filter, now, opening.max_rows()).await?;
     opening.admit(count)?;

@@ -34,6 +34,15 @@ pub(crate) async fn count_change(app: &App, agent: AgentGuid) -> Result<(), Prob
     count(app, "change", agent, app.limiter.limits().changes).await
 }
 
+/// Counts an export before it takes a place, also one that is refused then: else two agents who
+/// read slowly could hold every place.
+///
+/// # Errors
+/// `rate_limited`.
+pub(crate) async fn count_export(app: &App, agent: AgentGuid) -> Result<(), Problem> {
+    count(app, "export", agent, app.limiter.limits().exports).await
+}
+
 async fn count(
     app: &App,
     purpose: &'static str,

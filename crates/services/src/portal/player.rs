@@ -137,7 +137,7 @@ pub async fn export_coupons(
 ) -> Result<Export<PlayerCoupon>, Problem> {
     let player = owned(app, principal, scope, player).await?;
     let (asking, scope) = (principal.agent(), scope.clone());
-    let opening = Opening::new(app, principal, "player_coupons")?;
+    let opening = Opening::new(app, principal, "player_coupons").await?;
     let mut tx = opening.begin(app).await?;
     let most = opening.max_rows();
     let count = store::count_coupons(&mut tx, &scope, asking, player, filter, most).await?;

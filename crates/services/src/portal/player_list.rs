@@ -41,7 +41,8 @@ async fn select(
     let (pool, asking) = (app.core.db.pool(), principal.agent());
     let agent = downline(pool, scope, asking, search.agent.unwrap_or(asking)).await?;
     let agent = agent.ok_or_else(Problem::not_found)?;
-    Ok(Selection::new(scope, &agent, search.scope, &search.filter))
+    let (players, filter) = (search.scope, &search.filter);
+    Ok(Selection::new(scope, asking, &agent, players, filter))
 }
 
 /// One page of players, its count and its sums, of one instant. The sums come from the roll-ups
@@ -85,7 +86,7 @@ pub async fn export(
     search: PlayerSearch,
 ) -> Result<Export<PlayerRow>, Problem> {
     let selection = select(app, principal, scope, &search).await?;
-    let opening = Opening::new(app, principal, "players")?;
+    let opening = Opening::new(app, principal, "players").await?;
     let mut tx = opening.begin(app).await?;
     let count = store::count(&mut tx, &selection, opening.max_rows()).await?;
     opening.admit(count)?;

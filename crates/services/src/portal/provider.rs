@@ -172,7 +172,8 @@ pub(crate) async fn grant(
     Ok(grant.ok_or_else(Problem::not_found)?)
 }
 
-/// Judges shares and writes them with audit row and event, unless all were set like that before.
+/// Judges shares and writes them, and those of deleted agents that follow, with one audit row and
+/// one event for each agent, unless all were set like that before.
 ///
 /// # Errors
 /// As [`set_sub_shares`].
@@ -189,18 +190,20 @@ pub(crate) async fn give(
         return Ok(());
     }
     let operator = principal.operator_id();
-    let entry = AuditEntry {
+    let entry = |agent: AgentGuid, old: &[Share], new: &[Share]| AuditEntry {
         operator_id: &operator,
         resource: "agent",
-        resource_id: grant.sub().to_string(),
+        resource_id: agent.to_string(),
         action: "AGENT_PERCENTAGE_SET",
         brand_id: giving.scope.id().0,
-        old_value: Some(audited(&before(&fresh, &bounds), giving.from)),
-        new_value: Some(audited(&fresh, giving.from)),
+        old_value: Some(audited(old, giving.from)),
+        new_value: Some(audited(new, giving.from)),
         at: giving.at,
     };
-    let mut audited = tx.audited(&entry).await?;
-    let lowered = audited
+    let set = entry(grant.sub(), &before(&fresh, &bounds), &fresh);
+    let lowered = tx
+        .audited(&set)
+        .await?
         .insert_shares(grant, giving.from, &fresh, giving.at)
         .await?;
     let changed = |agent: AgentGuid, shares: &[Share]| DomainEvent {
@@ -215,17 +218,30 @@ pub(crate) async fn give(
         }),
     };
     let mut events = vec![changed(grant.sub(), &fresh)];
-    for (agent, shares) in by_agent(&lowered) {
-        events.push(changed(agent, &shares));
+    for (agent, Followed { old, new }) in by_agent(&lowered) {
+        tx.audited(&entry(agent, &old, &new)).await?;
+        events.push(changed(agent, &new));
     }
     outbox::append_all(tx, &events).await?;
     Ok(())
 }
 
-fn by_agent(lowered: &[Lowered]) -> BTreeMap<AgentGuid, Vec<Share>> {
-    let mut shares = BTreeMap::<AgentGuid, Vec<Share>>::new();
+/// Shares of a deleted agent that followed those above.
+#[derive(Default)]
+struct Followed {
+    old: Vec<Share>,
+    new: Vec<Share>,
+}
+
+fn by_agent(lowered: &[Lowered]) -> BTreeMap<AgentGuid, Followed> {
+    let mut shares = BTreeMap::<AgentGuid, Followed>::new();
     for one in lowered {
-        shares.entry(one.agent).or_default().push(one.share);
+        let followed = shares.entry(one.agent).or_default();
+        followed.old.push(Share {
+            percentage: one.before,
+            ..one.share
+        });
+        followed.new.push(one.share);
     }
     shares
 }

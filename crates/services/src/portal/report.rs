@@ -50,7 +50,7 @@ pub async fn export_statistic(
     range: DayRange,
 ) -> Result<Export<SubTotals>, Problem> {
     let (agent, scope) = (principal.agent(), scope.clone());
-    let opening = Opening::new(app, principal, "sub_statistic")?;
+    let opening = Opening::new(app, principal, "sub_statistic").await?;
     let mut tx = opening.begin(app).await?;
     let most = opening.max_rows();
     opening.admit(store::count_subs(&mut tx, &scope, agent, &filter, most).await?)?;
@@ -97,7 +97,7 @@ pub async fn export_statistic_daily(
     range: DayRange,
 ) -> Result<Export<SubDay>, Problem> {
     let (agent, scope) = (principal.agent(), scope.clone());
-    let opening = Opening::new(app, principal, "sub_statistic_daily")?;
+    let opening = Opening::new(app, principal, "sub_statistic_daily").await?;
     let mut tx = opening.begin(app).await?;
     let (days, _) = store::summary(&mut tx, &scope, agent, &filter, range).await?;
     opening.admit(days)?;

@@ -54,7 +54,7 @@ pub async fn export(
 ) -> Result<Export<SubRow>, Problem> {
     let today = scope.brand().day_of(app.core.clock.now());
     let (agent, scope) = (principal.agent(), scope.clone());
-    let opening = Opening::new(app, principal, "subs")?;
+    let opening = Opening::new(app, principal, "subs").await?;
     let mut tx = opening.begin(app).await?;
     let count = store::count(&mut tx, &scope, agent, &filter, opening.max_rows()).await?;
     opening.admit(count)?;

@@ -55,7 +55,8 @@ fn subject(app: &App, editing: Editing<'_>) -> Subject {
 
 /// Sends a code to the phone of the one who asks, good for one new password of this sub. A phone
 /// that changed hands a short while ago proves nothing: whoever has only a session could else bind
-/// one and take over all that is below.
+/// one and take over all that is below. Nor does one that its owner never proved: it may be that of
+/// whoever made the account.
 ///
 /// # Errors
 /// `not_found` for anybody but a direct sub; `phone_unbound`, `payout_cooldown`, `rate_limited`,
@@ -69,6 +70,9 @@ pub async fn send_code(app: &App, asking: Asking<'_>, sub: AgentGuid) -> Result<
     check_direct(app, editing).await?;
     let row = account(app, asking.principal.agent()).await?;
     check_phone(&row)?;
+    if row.phone_unverified {
+        return Err(phone_unbound());
+    }
     check_cooldown(app, &row)?;
     let countries = countries(app, asking).await?;
     let phone = bound_phone(app, &countries, &row).ok_or_else(phone_unbound)?;

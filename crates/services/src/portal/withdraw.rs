@@ -348,7 +348,7 @@ pub async fn export(
 ) -> Result<Export<OrderRow>, Problem> {
     let filter = OrderFilter::new(scope, range, status);
     let (agent, scope) = (principal.agent(), scope.clone());
-    let opening = Opening::new(app, principal, "withdrawals")?;
+    let opening = Opening::new(app, principal, "withdrawals").await?;
     let mut tx = opening.begin(app).await?;
     let totals = store::totals(&mut tx, &scope, agent, &filter).await?;
     opening.admit(totals.iter().map(|total| total.count).sum())?;

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use agent_persistence::rollup::{self, BrandDay};
+use agent_persistence::rollup::{self, BrandDay, OTHERS};
 use agent_services::{Core, roll_up};
 use anyhow::Context as _;
 
@@ -13,12 +13,22 @@ use crate::supervisor::{Job, Next};
 const EVERY: Duration = Duration::from_secs(5);
 
 /// See the module.
+///
+/// A round is every day that changed, each once however often it changes, and a few of the others:
+/// after an update or a correction of many days there are hours of those, and today's changes do
+/// not wait for them.
 pub struct RollUp {
     core: Core,
     /// Longest that the statement over one day may take.
     timeout: Duration,
-    /// Days of this round. A day that changes all the time gets its turn once a round.
-    round: VecDeque<BrandDay>,
+    changed: VecDeque<BrandDay>,
+    others: VecDeque<BrandDay>,
+    /// Of the others, those that failed: they come again when the rest had their turn.
+    failed: Vec<BrandDay>,
+    /// More others may be left than this round has.
+    more: bool,
+    /// One of the others was done in this round.
+    done: bool,
 }
 
 impl RollUp {
@@ -27,8 +37,48 @@ impl RollUp {
         Self {
             core,
             timeout,
-            round: VecDeque::new(),
+            changed: VecDeque::new(),
+            others: VecDeque::new(),
+            failed: Vec::new(),
+            more: false,
+            done: false,
         }
+    }
+
+    fn round_is_over(&self) -> bool {
+        self.changed.is_empty() && self.others.is_empty()
+    }
+
+    async fn begin_round(&mut self) -> anyhow::Result<()> {
+        let pool = self.core.db.pool();
+        let changed = rollup::changed_days(pool).await?;
+        let others = rollup::other_days(pool, &self.failed).await?;
+        (self.more, self.done) = (others.len() == OTHERS, false);
+        if !self.more {
+            self.failed.clear();
+        }
+        self.others = others.into();
+        self.others.retain(|day| !changed.contains(day));
+        self.changed = changed.into();
+        Ok(())
+    }
+
+    /// A day is taken off before the work: one that fails does not keep the others from their turn.
+    async fn next_day(&mut self) -> anyhow::Result<()> {
+        if let Some(day) = self.changed.pop_front() {
+            self.sum_up(day).await?;
+        } else if let Some(day) = self.others.pop_front() {
+            self.failed.push(day);
+            self.done |= self.sum_up(day).await?;
+            self.failed.pop();
+        }
+        Ok(())
+    }
+
+    async fn sum_up(&self, day: BrandDay) -> anyhow::Result<bool> {
+        roll_up::sum_up(&self.core, day, self.timeout)
+            .await
+            .with_context(|| format!("brand {}, day {}", day.brand, day.day))
     }
 }
 
@@ -38,23 +88,19 @@ impl Job for RollUp {
     }
 
     async fn step(&mut self) -> anyhow::Result<Next> {
-        if self.round.is_empty() {
-            self.round = rollup::waiting_days(self.core.db.pool()).await?.into();
+        if self.round_is_over() {
+            self.begin_round().await?;
         }
-        // Taken off before the work: a day that fails does not keep the others from their turn.
-        if let Some(day) = self.round.pop_front() {
-            let summed = roll_up::sum_up(&self.core, day, self.timeout).await;
-            summed.with_context(|| format!("brand {}, day {}", day.brand, day.day))?;
-        }
-        if !self.round.is_empty() {
-            return Ok(Next::Now);
-        }
+        self.next_day().await?;
+        // After each day: a round may have many.
         self.core
             .metrics
             .job_last_success_timestamp_seconds
             .with_label_values(&["roll_up"])
             .set(self.core.clock.now().timestamp());
-        Ok(Next::AfterPause)
+        // What other workers have in hand is not waited for without a pause.
+        let go_on = !self.round_is_over() || (self.more && self.done);
+        Ok(if go_on { Next::Now } else { Next::AfterPause })
     }
 
     async fn pause(&mut self) {

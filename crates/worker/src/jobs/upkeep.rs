@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agent_persistence::outbox;
+use agent_persistence::{outbox, rollup};
 use agent_services::Core;
 
 use crate::supervisor::{Job, Next};
@@ -27,6 +27,27 @@ impl Upkeep {
         metrics
             .outbox_oldest_pending_seconds
             .set(backlog.oldest_seconds);
+        Ok(())
+    }
+
+    async fn measure_roll_up(&self) -> anyhow::Result<()> {
+        let metrics = &self.core.metrics;
+        let backlog = rollup::backlog(self.core.db.pool()).await?;
+        for (work, waiting) in [
+            ("changed", backlog.changed),
+            ("look_back", backlog.look_back),
+            ("rebuild", backlog.rebuild),
+        ] {
+            let gauge = &metrics.roll_up_waiting;
+            gauge.with_label_values(&[work]).set(waiting);
+        }
+        for (work, seconds) in [
+            ("changed", backlog.changed_seconds),
+            ("look_back", backlog.look_back_seconds),
+        ] {
+            let gauge = &metrics.roll_up_waiting_seconds;
+            gauge.with_label_values(&[work]).set(seconds);
+        }
         Ok(())
     }
 
@@ -65,8 +86,12 @@ impl Job for Upkeep {
 
     async fn step(&mut self) -> anyhow::Result<Next> {
         // A database that is away does not keep the stream from being trimmed.
-        let (measured, trimmed) = (self.measure().await, self.trim().await);
-        measured.and(trimmed)?;
+        let (measured, roll_up, trimmed) = (
+            self.measure().await,
+            self.measure_roll_up().await,
+            self.trim().await,
+        );
+        measured.and(roll_up).and(trimmed)?;
         Ok(Next::AfterPause)
     }
 

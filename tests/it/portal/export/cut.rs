@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use sqlx::{Postgres, Transaction};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    io::AsyncReadExt as _,
+    time::{Instant, sleep},
+};
 
 use super::stage::{LONG, PATIENCE, Stage};
 
@@ -55,6 +58,34 @@ async fn a_slow_client_holds_nothing_beyond_the_deadline() {
     let (text, complete) = client.rest().await;
     assert!(!complete, "{} bytes", text.len());
     assert!(text.matches("Test Bank").count() < LONG);
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn a_client_that_takes_a_trickle_holds_nothing() {
+    // Three quarters of a part within the time for one.
+    const SIP: usize = 48 * 1024 / 20;
+    let stage = Stage::new(&[
+        ("HTTP_BODY_IDLE_TIMEOUT_MS", "1000"),
+        ("EXPORT_TIMEOUT_SECONDS", "3600"),
+    ])
+    .await;
+    stage.long_orders(&stage.top).await;
+    let session = stage.session(&stage.top).await;
+    let mut client = stage.stalled(&session, ORDERS).await;
+    let (begun, mut taken) = (Instant::now(), vec![0; SIP]);
+    // The kernel may find first that too little is taken.
+    let ended = || stage.exports("withdrawals", "late") + stage.exports("withdrawals", "aborted");
+    while ended() == 0 {
+        assert!(begun.elapsed() < PATIENCE, "the export goes on");
+        client.stream.read_exact(&mut taken).await.ok();
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(stage.exports("withdrawals", "complete"), 0);
+    stage.wait_for_release().await;
+    assert_eq!(session.get("/agent/bank/list?format=csv").await.status, 200);
+    let (_, complete) = client.rest().await;
+    assert!(!complete);
     stage.finish().await;
 }
 

@@ -137,3 +137,40 @@ async fn a_refusal_of_another_kind_gives_the_place_back() {
     }
     stage.finish().await;
 }
+
+#[tokio::test]
+async fn an_agent_exports_so_often_within_an_hour() {
+    let stage = Stage::new(&[("EXPORTS_PER_HOUR", "3"), ("EXPORT_MAX_ROWS", "2")]).await;
+    let (first, second) = (
+        stage.session(&stage.top).await,
+        stage.app.session(&stage.top, &stage.b).await,
+    );
+    let (cards, orders) = ("/agent/bank/list", "/agent/withdraw/list");
+    let csv = |path: &str| format!("{path}?format=csv");
+    assert_eq!(first.get(&csv(cards)).await.status, 200);
+    stage.wait_for("bank_cards", "complete", 1).await;
+    // Also one that is refused, and one on another brand.
+    let refused = first.get(&csv(orders)).await;
+    refused.assert_problem(422, "export_too_large");
+    assert_eq!(second.get(&csv(cards)).await.status, 200);
+    stage.wait_for("bank_cards", "complete", 2).await;
+    for report in stage.reports() {
+        let answer = first.get(&format!("{report}&format=csv")).await;
+        answer.assert_problem(429, "rate_limited");
+        let seconds = answer.headers["retry-after"].to_str().unwrap();
+        let seconds: u64 = seconds.parse().unwrap();
+        assert!((1..=3600).contains(&seconds), "{seconds}");
+    }
+    second
+        .get(&csv(cards))
+        .await
+        .assert_problem(429, "rate_limited");
+    // Nothing was opened for them, pages go on, and others have an hour of their own.
+    assert_eq!(stage.exports("withdrawals", "too_large"), 1);
+    assert_eq!(first.get(orders).await.status, 200);
+    let sub = stage.session(&stage.sub).await;
+    assert_eq!(sub.get(&csv(cards)).await.status, 200);
+    stage.wait_for("bank_cards", "complete", 3).await;
+    stage.wait_for_release().await;
+    stage.finish().await;
+}

@@ -100,7 +100,7 @@ impl Stage {
                                          bank_name, card_number, card_last4, holder_name, status, remark, created_at) \
              SELECT 'W2000010100000' || n, CASE n WHEN 4 THEN {sub} ELSE {top} END, CASE n WHEN 3 THEN {other} ELSE {brand} END, \
                     'THB', 100 + n, 1, 99 + n, 1, 'Test Bank', 'aesgcm:v1:x', '0123', 'aesgcm:v1:x', 'cancelled', \
-                    '\t+' || n, now() FROM generate_series(1, 5) n",
+                    '\t+' || n || ';=1', now() FROM generate_series(1, 5) n",
             sub = self.sub.guid,
             other = self.b.id,
         ))
@@ -303,13 +303,21 @@ pub(super) fn cells(item: &Value, name: &str, found: &mut Vec<(String, String)>)
     found.push((name.to_owned(), text));
 }
 
-/// Money is a text in JSON and a number here; other texts never begin like a formula.
+/// Money is a text in JSON and a number here; other texts never begin like a formula, nor
+/// where they may be split.
 fn neutral(text: &str) -> String {
     let money = text
         .rsplit_once('.')
         .is_some_and(|(_, decimals)| decimals.len() == 4 && text.parse::<f64>().is_ok());
-    if !money && text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        return format!("'{text}");
+    if money {
+        return text.to_owned();
     }
-    text.to_owned()
+    let mut safe = text.to_owned();
+    for (split, sign) in [('\t', '+'), (';', '=')] {
+        safe = safe.replace(&format!("{split}{sign}"), &format!("{split}'{sign}"));
+    }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        safe.insert(0, '\'');
+    }
+    safe
 }

@@ -106,7 +106,7 @@ async fn formulas_are_texts_and_negative_money_is_a_number() {
         ("/agent/provider/list?", "'@SUM(A1)"),
         ("/agent/player/list?scope=team", "'=cmd|vip"),
         ("/agent/player/list?scope=team", "-250.5000"),
-        ("/agent/withdraw/list?", "'\t+1"),
+        ("/agent/withdraw/list?", "'\t'+1;'=1"),
         ("/agent/withdraw/list?", "0123"),
     ] {
         let reports = stage.reports();

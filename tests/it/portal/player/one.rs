@@ -3,7 +3,7 @@
 use agent_testkit::TestApp;
 use serde_json::json;
 
-use super::stage::{Tree, ask, days_ago, instant, move_player, played, player, today};
+use super::stage::{LIST, Tree, ask, days_ago, instant, move_player, played, player, today};
 
 #[tokio::test]
 async fn p032_p060_a_player_is_shown_with_its_life_and_its_origin() {
@@ -82,6 +82,23 @@ async fn p032_p154_the_life_of_a_player_who_came_from_others_begins_with_its_com
         let answer = ask(&session, &format!("/agent/player/{id}")).await;
         let life = &answer.body["lifetime"];
         let text = |name: &str| life[name].as_str().unwrap().to_owned();
+        // The list and its file tell the same, whoever below is picked and whatever the days.
+        let list = format!("{LIST}?keyword={id}&from=2020-01-01&to=2020-01-02");
+        for query in [
+            list.clone(),
+            format!("{list}&agent_guid={}", tree.child.guid),
+        ] {
+            let listed = ask(&session, &query).await;
+            let listed = &listed.body["items"][0];
+            assert_eq!(listed["player_id"], id, "{query}");
+            for name in ["deposit_amount", "withdraw_amount"] {
+                assert_eq!(listed["lifetime"][name], life[name], "{query}");
+            }
+            let file = session.get(&format!("{query}&format=csv")).await;
+            let end = format!(",{},{}", text("deposit_amount"), text("withdraw_amount"));
+            let row = file.text.trim_end().lines().nth(1).unwrap();
+            assert!(row.ends_with(&end), "{query}: {}", file.text);
+        }
         (
             text("deposit_amount"),
             text("withdraw_amount"),

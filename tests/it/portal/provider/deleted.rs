@@ -88,7 +88,21 @@ async fn p063_q26_a_deleted_sub_does_not_hold_up_the_share_above_and_follows_it(
         )
     );
     // One change by hand, one that followed.
-    assert_eq!(written(app).await, (2, 1, 2));
+    assert_eq!(written(app).await, (2, 2, 2));
+    let audited = app
+        .text(
+            "SELECT string_agg(concat_ws(' ', operator_id, resource_id, old_value->'percentages'->0->>'percentage', \
+             new_value->'percentages'->0->>'percentage', new_value->>'effective_from'), ', ' ORDER BY id) \
+             FROM admin_audit WHERE action = 'AGENT_PERCENTAGE_SET'",
+        )
+        .await;
+    assert_eq!(
+        audited,
+        format!(
+            "agent:{top} {} 50.0000 30.0000 {next}, agent:{top} {} 40.0000 30.0000 {next}",
+            sub.guid, gone.guid
+        )
+    );
     assert_eq!(app.drain_outbox().await, 2);
     line.app.finish().await;
 }
@@ -118,6 +132,7 @@ async fn p063_q26_deleted_agents_follow_however_many_stand_in_a_row() {
     for agent in [&line.sub, &line.gone, &line.low] {
         assert_eq!(line.share_of(agent, line.next).await, "5");
     }
+    assert_eq!(written(app).await, (3, 3, 3));
     assert_eq!(app.count(VIOLATIONS).await, 0);
     line.app.finish().await;
 }

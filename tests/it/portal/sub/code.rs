@@ -6,7 +6,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::stage::{everything, reset};
-use crate::portal::edit::stage::{BANK, Stage, bank_body, other_than};
+use crate::portal::edit::stage::{
+    BANK, PHONE, PHONE_SMS, Stage, bank_body, other_than, phone_body,
+};
 
 fn path(sub: &AgentFixture) -> String {
     format!("/agent/sub/{}/reset_password", sub.guid)
@@ -217,6 +219,35 @@ async fn p033_q85_a_phone_that_changed_hands_without_proof_gets_no_code() {
     spend(&session, &sub, &earlier)
         .await
         .assert_problem(400, "otp_invalid");
+    stage.app.finish().await;
+}
+
+/// A phone that the account above gave may be that one's own.
+#[tokio::test]
+async fn p033_q85_a_phone_that_was_never_proven_gets_no_code_until_it_is() {
+    let stage = Stage::set().await;
+    let [sub, ..] = subs(&stage).await;
+    let unproven = format!(
+        "UPDATE agent SET phone_unverified = true WHERE guid = {}",
+        stage.agent.guid
+    );
+    stage.app.as_owner(&unproven).await;
+    let session = stage.session().await;
+    let before = everything(&stage.app).await;
+    let refused = ask(&session, &sub).await;
+    refused.assert_problem(409, "phone_unbound");
+    assert_eq!(everything(&stage.app).await, before);
+    assert!(stage.app.sms().messages().is_empty());
+    // Binding the same phone proves it.
+    let asked = json!({ "phone_num": stage.phone });
+    let sent = session.post(PHONE_SMS, &asked).await;
+    assert_eq!(sent.status, 200, "{sent:?}");
+    let proof = stage.app.sms().wait_for(&stage.phone).await.code();
+    let bound = session.post(PHONE, &phone_body(&stage.phone, &proof)).await;
+    assert_eq!(bound.status, 200, "{bound:?}");
+    stage.app.clock.advance(TimeDelta::seconds(61));
+    let code = code(&stage, &session, &sub).await;
+    password(&stage.app, &spend(&session, &sub, &code).await);
     stage.app.finish().await;
 }
 
