@@ -8,6 +8,7 @@ pub mod clock;
 pub mod core;
 pub mod limiter;
 pub mod observe;
+pub mod outbox_operate;
 pub mod outbox_relay;
 pub mod pii_backfill;
 pub mod portal;

@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Sqlx {
         check: bool,
     },
+    /// Arguments of `agent-chaos`.
+    Chaos(Vec<String>),
     /// A command of `agent-lab`, its name first.
     Lab(Vec<String>),
 }
@@ -42,7 +44,7 @@ pub(crate) struct UpOptions {
 
 /// Commands that `agent-lab` implements.
 const LAB_COMMANDS: &[&str] = &[
-    "seed", "brand", "agent", "withdraw", "account", "tail", "check", "bench",
+    "seed", "brand", "agent", "withdraw", "account", "tail", "consume", "check", "bench",
 ];
 
 /// Reads the command line; the error is one line for the person.
@@ -73,6 +75,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "psql" => Ok(Command::Psql(rest.to_vec())),
         "redis" => Ok(Command::Redis(rest.to_vec())),
         "logs" => Ok(Command::Logs(rest.to_vec())),
+        "chaos" => Ok(Command::Chaos(rest.to_vec())),
         "openapi" => Ok(Command::Openapi {
             check: check(name, rest)?,
         }),
@@ -202,13 +205,18 @@ mod tests {
             Ok(Command::Psql(words("-c select --help")))
         );
         assert_eq!(parsed("sqlx --check"), Ok(Command::Sqlx { check: true }));
+        assert_eq!(
+            parsed("chaos --minutes 5 --seed 7"),
+            Ok(Command::Chaos(words("--minutes 5 --seed 7")))
+        );
     }
 
     #[test]
     fn every_command_has_help() {
         for name in [
             "up", "down", "status", "psql", "redis", "logs", "seed", "reset", "doctor", "env",
-            "openapi", "sqlx", "brand", "agent", "withdraw", "account", "tail", "check",
+            "openapi", "sqlx", "chaos", "brand", "agent", "withdraw", "account", "tail", "consume",
+            "check",
         ] {
             assert!(
                 help::of(name).is_some_and(|text| text.contains(name)),

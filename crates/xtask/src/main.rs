@@ -75,6 +75,7 @@ fn run(command: Command) -> Outcome<()> {
         Command::Env => env_file::print_exports(&workspace),
         Command::Openapi { check } => openapi::run(&workspace, check),
         Command::Sqlx { check } => sqlx::run(&workspace, check),
+        Command::Chaos(arguments) => lab::chaos(&workspace, &arguments),
         Command::Lab(arguments) => lab::run(&workspace, &arguments),
     }
 }
