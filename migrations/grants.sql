@@ -27,7 +27,9 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO agent_service_app;
 GRANT INSERT, UPDATE ON agent, agent_bank_card, agent_account, agent_withdraw TO agent_service_app;
 GRANT INSERT, UPDATE, DELETE ON agent_refresh_token, agent_recovery, idempotency_key TO agent_service_app;
 GRANT INSERT, UPDATE ON agent_coupon_quota, coupon TO agent_service_app;
-GRANT INSERT, UPDATE, DELETE ON agent_stat_daily, stat_dirty TO agent_service_app;
+GRANT INSERT, UPDATE, DELETE ON agent_stat_daily, agent_provider_stat_daily, agent_active_daily, stat_dirty TO agent_service_app;
+GRANT INSERT, DELETE ON stat_dirty_active TO agent_service_app;
+GRANT DELETE ON stat_rebuild TO agent_service_app;
 GRANT INSERT ON agent_login_log, coupon_log, message_read, agent_provider_percentage TO agent_service_app;
 
 -- Append-only: insert, never change.

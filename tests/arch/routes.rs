@@ -30,6 +30,23 @@ fn paths() -> BTreeSet<String> {
     operations().into_iter().map(|(_, path, _)| path).collect()
 }
 
+/// Files that mount routes.
+fn mounting() -> Vec<&'static str> {
+    source::files_with(&[".routes(routes!("])
+}
+
+/// Handlers in the calls of `routes!`.
+fn mounted_in(code: &str) -> usize {
+    let mounted = code.split("routes!(").skip(1);
+    mounted
+        .filter_map(|rest| rest.split(')').next())
+        .map(|handlers| {
+            let named = handlers.split(',').filter(|one| !one.trim().is_empty());
+            named.count()
+        })
+        .sum()
+}
+
 fn alias_paths() -> BTreeSet<String> {
     let aliases = agent_routes::aliases().into_iter();
     aliases.map(|(alias, _)| alias.path.to_owned()).collect()
@@ -69,16 +86,9 @@ fn p008_every_route_is_in_the_document() {
     ];
     assert_eq!(by_hand, known);
     // Methods of one path are mounted together: `routes!(a::read, a::write)`.
-    let code = source::code("crates/routes/src/lib.rs");
-    let mounted = code.split("routes!(").skip(1);
-    let described: usize = mounted
-        .filter_map(|rest| rest.split(')').next())
-        .map(|handlers| {
-            handlers
-                .split(',')
-                .filter(|one| !one.trim().is_empty())
-                .count()
-        })
+    let described: usize = mounting()
+        .iter()
+        .map(|file| mounted_in(&source::code(file)))
         .sum();
     assert_eq!(operations().len(), described, "operations in the document");
     for group in [
@@ -92,6 +102,39 @@ fn p008_every_route_is_in_the_document() {
             "{group}"
         );
     }
+}
+
+/// Clients are made from the document: two operations of one name would be one for them.
+#[test]
+fn p007_every_operation_has_a_name_of_its_own() {
+    let mut names = BTreeSet::new();
+    for (method, path, operation) in operations() {
+        let name = operation["operationId"].as_str().expect("a name");
+        assert!(names.insert(name.to_owned()), "{method} {path}: {name}");
+    }
+}
+
+/// A member of an answer is always there, null or not; those that may lack say never to be null.
+#[test]
+fn p007_answers_hold_every_member_that_may_be_null() {
+    let document = document();
+    let schemas = document["components"]["schemas"].as_object();
+    let schemas = schemas.expect("schemas").iter();
+    let mut seen = 0;
+    for (name, schema) in schemas.filter(|(name, _)| !name.ends_with("Body")) {
+        let no_required = Vec::new();
+        let required = schema["required"].as_array().unwrap_or(&no_required);
+        for (member, kind) in schema["properties"].as_object().into_iter().flatten() {
+            let null = Value::from("null");
+            let types = kind["type"].as_array();
+            if types.is_some_and(|types| types.contains(&null)) {
+                seen += 1;
+                let member = Value::from(member.as_str());
+                assert!(required.contains(&member), "{name}: {member}");
+            }
+        }
+    }
+    assert!(seen > 20, "only {seen} members may be null");
 }
 
 #[test]
@@ -147,12 +190,15 @@ fn p004_no_route_and_no_alias_has_a_version_in_its_path() {
     assert!(found.is_empty(), "{found:?}");
 }
 
+/// Features mount what needs a session; what needs none stands in one list.
 #[test]
-fn p005_p006_new_routes_and_old_names_are_mounted_from_one_file_each() {
-    assert_eq!(
-        source::files_with(&[".routes(routes!("]),
-        ["crates/routes/src/lib.rs"]
-    );
+fn p005_p006_new_routes_and_old_names_are_mounted_from_one_place_each() {
+    for file in mounting() {
+        let feature = file.starts_with("crates/routes/src/portal/");
+        assert!(feature || file == "crates/routes/src/lib.rs", "{file}");
+        let mounts = source::code(file).matches("OpenApiRouter::new()").count();
+        assert!(!feature || mounts == 1, "{file} has another router");
+    }
     assert_eq!(
         source::files_with(&[".alias("]),
         ["crates/routes/src/legacy/portal.rs"]

@@ -7,7 +7,15 @@ use std::{
 };
 
 /// Not part of the repository: build output, development data, history, secrets for containers.
-const SKIPPED: [&str; 4] = ["target", ".dev", ".git", ".env"];
+const SKIPPED: [&str; 7] = [
+    "target",
+    ".dev",
+    ".git",
+    ".env",
+    "examples/typescript/build",
+    "examples/typescript/node_modules",
+    "examples/typescript/src/schema.ts",
+];
 
 /// The folder of the workspace's manifest.
 pub fn root() -> PathBuf {

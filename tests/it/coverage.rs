@@ -1,5 +1,7 @@
 //! A walk over every operation, new and old: who gets in (P-154, P-165).
 
+mod objects;
+
 use std::collections::BTreeSet;
 
 use agent_testkit::{AgentFixture, Answer, BrandFixture, TestApp};
@@ -31,7 +33,58 @@ struct Operation {
     method: String,
     /// The template, which is also the label in metrics.
     path: String,
+    /// The route that runs: of an alias that of today.
+    route: String,
     signed_in: bool,
+}
+
+/// What a client may forge, all at once: none of it says who asks, for which brand, where the
+/// request goes, or where it comes from.
+fn forged(host: &str, id: &str) -> Vec<(&'static str, String)> {
+    let hosts = [
+        "X-Forwarded-Host",
+        "X-Host",
+        "X-Original-Host",
+        "X-Forwarded-Server",
+        "X-HTTP-Host-Override",
+        "Origin",
+        "Referer",
+    ];
+    let ids = [
+        "X-Brand-Id",
+        "x_brand_id",
+        "X-Brand",
+        "X-Agent-Id",
+        "X-Agent-Guid",
+        "X-User-Id",
+        "X-Operator-Id",
+        "X-Internal-Token",
+        "X-Caller-Service",
+    ];
+    let hosts = hosts.map(|name| (name, host.to_owned()));
+    let others = [
+        (
+            "Forwarded",
+            format!("for=127.0.0.1;host={host};proto=https"),
+        ),
+        ("X-Forwarded-For", "127.0.0.1".to_owned()),
+        ("X-Real-IP", "127.0.0.1".to_owned()),
+        ("X-Original-URL", "/health".to_owned()),
+        ("X-Rewrite-URL", "/health".to_owned()),
+        ("X-HTTP-Method-Override", "GET".to_owned()),
+        ("Cookie", format!("brand_id={id}; agent_id={id}")),
+    ];
+    let ids = ids.map(|name| (name, id.to_owned()));
+    hosts.into_iter().chain(ids).chain(others).collect()
+}
+
+/// The same host in other words.
+fn spellings(host: &str) -> [String; 3] {
+    [
+        host.to_uppercase(),
+        format!("{host}:8443"),
+        format!("{host}.:80"),
+    ]
 }
 
 impl Operation {
@@ -60,6 +113,7 @@ fn described() -> Vec<Operation> {
             operations.push(Operation {
                 method: method.to_uppercase(),
                 path: path.clone(),
+                route: path.clone(),
                 signed_in: operation.get("security").is_some(),
             });
         }
@@ -74,6 +128,7 @@ fn aliases() -> Vec<Operation> {
         methods.map(move |method| Operation {
             method,
             path: alias.path.to_owned(),
+            route: alias.route.clone(),
             signed_in,
         })
     });
@@ -157,10 +212,16 @@ async fn p154_without_a_session_nothing_else_answers() {
     let world = World::under("enforce").await;
     for operation in signed_in() {
         for host in [&world.own.host, &world.foreign.host, "nobodys.test"] {
-            let headers = [("X-Brand-Id", "1"), ("X-Agent-Id", "1")];
-            let answer = world.ask(&operation, host, None, &headers).await;
-            let told = (answer.status, answer.code());
-            assert_eq!(told, (401, "unauthenticated"), "{operation:?}: {answer:?}");
+            let forged = forged(&world.own.host, "1");
+            let forged: Vec<_> = forged
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
+            for headers in [&[][..], &forged] {
+                let answer = world.ask(&operation, host, None, headers).await;
+                let told = (answer.status, answer.code());
+                assert_eq!(told, (401, "unauthenticated"), "{operation:?}: {answer:?}");
+            }
         }
     }
     world.app.finish().await;
@@ -173,6 +234,7 @@ async fn p154_public_operations_ask_for_no_session() {
         let operation = Operation {
             method: method.to_owned(),
             path: path.to_owned(),
+            route: path.to_owned(),
             signed_in: false,
         };
         // An empty body is refused for what it lacks, before anybody is asked for.
@@ -204,34 +266,70 @@ async fn p154_p162_enforce_refuses_a_foreign_brand_everywhere() {
             let counted = counter.with_label_values(&["enforce", code, &operation.path]);
             // A path is counted for all of its methods.
             let before = counted.get();
-            for headers in [&[][..], &[("X-Brand-Id", own_id.as_str())]] {
+            let forged = forged(&world.own.host, &own_id);
+            let forged: Vec<_> = forged
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
+            for headers in [&[][..], &[("X-Brand-Id", own_id.as_str())], &forged] {
                 let answer = world.ask(&operation, host, Some(&token), headers).await;
                 let told = (answer.status, answer.code());
                 assert_eq!(told, (403, code), "{operation:?}: {answer:?}");
             }
-            assert_eq!(counted.get() - before, 2, "{operation:?}");
+            for host in spellings(host) {
+                let answer = world.ask(&operation, &host, Some(&token), &[]).await;
+                let told = (answer.status, answer.code());
+                assert_eq!(told, (403, code), "{operation:?} of {host}: {answer:?}");
+            }
+            assert_eq!(counted.get() - before, 6, "{operation:?}");
         }
     }
     world.app.finish().await;
+}
+
+/// Neither let in nor kept out for its brand, nor a fault.
+fn assert_passed(operation: &Operation, answer: &Answer) {
+    assert!(
+        !matches!(answer.status, 401 | 403) && answer.status < 500,
+        "{operation:?}: {answer:?}"
+    );
 }
 
 #[tokio::test]
 async fn p154_p161_observe_counts_a_foreign_brand_everywhere_and_passes() {
     let world = World::under("observe").await;
     for operation in signed_in() {
-        let token = world.token().await;
-        let counter = &world.app.metrics.multi_brand_violation_total;
-        let labels = ["observe", "brand_forbidden", &operation.path];
-        let counted = counter.with_label_values(&labels);
-        let before = counted.get();
-        let foreign = &world.foreign.host;
-        let answer = world.ask(&operation, foreign, Some(&token), &[]).await;
-        assert!(
-            !matches!(answer.status, 401 | 403) && answer.status < 500,
-            "{operation:?}: {answer:?}"
-        );
-        assert_eq!(counted.get() - before, 1, "{operation:?}");
+        for (host, code) in [
+            (world.foreign.host.as_str(), "brand_forbidden"),
+            ("nobodys.test", "brand_unresolved"),
+        ] {
+            let token = world.token().await;
+            let counter = &world.app.metrics.multi_brand_violation_total;
+            let counted = counter.with_label_values(&["observe", code, &operation.path]);
+            let before = counted.get();
+            let answer = world.ask(&operation, host, Some(&token), &[]).await;
+            assert_passed(&operation, &answer);
+            assert_eq!(counted.get() - before, 1, "{operation:?}");
+        }
     }
+    world.app.finish().await;
+}
+
+#[tokio::test]
+async fn p154_p163_off_lets_a_foreign_brand_pass_everywhere_and_counts_nothing() {
+    let world = World::under("off").await;
+    for operation in signed_in() {
+        for host in [world.foreign.host.as_str(), "nobodys.test"] {
+            let token = world.token().await;
+            let answer = world.ask(&operation, host, Some(&token), &[]).await;
+            assert_passed(&operation, &answer);
+        }
+    }
+    let counted = world.app.metrics.render();
+    assert!(
+        !counted.contains("multi_brand_violation_total{"),
+        "{counted}"
+    );
     world.app.finish().await;
 }
 
@@ -239,6 +337,12 @@ async fn p154_p161_observe_counts_a_foreign_brand_everywhere_and_passes() {
 async fn p165_a_forged_brand_changes_no_answer() {
     let world = World::under("enforce").await;
     let foreign_id = world.foreign.id.to_string();
+    let own = &world.own.host;
+    let forged = forged(&world.foreign.host, &foreign_id);
+    let forged: Vec<_> = forged
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     for operation in signed_in() {
         let mut answers = Vec::new();
         for headers in [
@@ -246,9 +350,9 @@ async fn p165_a_forged_brand_changes_no_answer() {
             &[("X-Brand-Id", foreign_id.as_str())],
             &[("x_brand_id", &foreign_id), ("X-Brand-Id", "999")],
             &[("X-Forwarded-Host", &world.foreign.host)],
+            &forged,
         ] {
             let token = world.token().await;
-            let own = &world.own.host;
             let mut answer = world.ask(&operation, own, Some(&token), headers).await;
             if let Some(body) = answer.body.as_object_mut() {
                 body.remove("request_id");
@@ -259,6 +363,11 @@ async fn p165_a_forged_brand_changes_no_answer() {
                 "{operation:?}: {answer:?}"
             );
             answers.push((answer.status, answer.body));
+        }
+        for host in spellings(own) {
+            let token = world.token().await;
+            let answer = world.ask(&operation, &host, Some(&token), &[]).await;
+            assert_eq!(answer.status, answers[0].0, "{operation:?} of {host}");
         }
         let first: &(u16, Value) = &answers[0];
         assert!(answers.iter().all(|answer| answer == first), "{answers:?}");

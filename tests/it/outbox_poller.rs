@@ -3,6 +3,7 @@
 mod engine;
 mod events;
 mod interleavings;
+mod many;
 mod operate;
 mod poison;
 mod relays;

@@ -2,10 +2,12 @@
 
 mod churn;
 mod dice;
+mod distinct;
 mod model;
 mod races;
 mod retention;
 mod sums;
+mod upgrade;
 
 use std::time::Duration;
 
@@ -14,6 +16,9 @@ use agent_worker::{
     jobs::RollUp,
     supervisor::{Job as _, Next},
 };
+
+const WAITING: &str = "SELECT (SELECT count(*) FROM stat_dirty) + (SELECT count(*) FROM stat_dirty_active) \
+                              + (SELECT count(*) FROM stat_rebuild)";
 
 fn job(app: &TestApp) -> RollUp {
     RollUp::new(app.app.core.clone(), Duration::from_secs(15))
@@ -27,7 +32,7 @@ async fn round(job: &mut RollUp) {
 /// Works until no day waits.
 async fn catch_up(app: &TestApp) {
     let mut job = job(app);
-    while app.count("SELECT count(*) FROM stat_dirty").await > 0 {
+    while app.count(WAITING).await > 0 {
         round(&mut job).await;
     }
 }

@@ -32,6 +32,7 @@ pub use guard::{
 };
 pub use section::{
     database::DatabaseSettings,
+    exports::ExportSettings,
     http::HttpSettings,
     internal::InternalSettings,
     jwt::JwtSettings,

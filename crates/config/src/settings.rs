@@ -4,7 +4,7 @@ use agent_domain::EnforcementMode;
 use secrecy::SecretString;
 
 use crate::{
-    CodeSettings, ConfigErrors, DatabaseSettings, Env, Environment, HashSettings,
+    CodeSettings, ConfigErrors, DatabaseSettings, Env, Environment, ExportSettings, HashSettings,
     HeartbeatSettings, HttpSettings, InternalSettings, JwtSettings, KeySettings, LimitSettings,
     LogSettings, OutboxSettings, PayoutSettings, ProcessSettings, RecoverySettings, RedisSettings,
     SessionSettings, SmsSettings, StatisticsSettings, WithdrawSettings,
@@ -27,6 +27,7 @@ pub struct ApiSettings {
     pub limits: LimitSettings,
     pub hashing: HashSettings,
     pub withdraw: WithdrawSettings,
+    pub exports: ExportSettings,
     pub payout: PayoutSettings,
     pub recovery: RecoverySettings,
     pub codes: CodeSettings,
@@ -60,6 +61,7 @@ impl ApiSettings {
             limits: LimitSettings::read(r),
             hashing: HashSettings::read(r, &environment),
             withdraw: WithdrawSettings::read(r),
+            exports: ExportSettings::read(r),
             payout: PayoutSettings::read(r),
             recovery: RecoverySettings::read(r, &environment),
             codes: CodeSettings::read(r),

@@ -145,6 +145,12 @@ variables! {
         plain PAYOUT_PASSWORD_FAILURES = "5";
         /// Window of the payout password limit.
         plain PAYOUT_PASSWORD_WINDOW_SECONDS = "900";
+        /// Agents that an agent may make within an hour.
+        plain SUB_ADDS_PER_HOUR = "50";
+        /// New passwords that an agent may give its subs within an hour.
+        plain SUB_RESETS_PER_HOUR = "20";
+        /// Withdrawals, grants of coupons and changes of subs by an agent within an hour.
+        plain CHANGES_PER_HOUR = "1000";
         /// Memory of one password hash (Argon2id).
         plain ARGON2_MEMORY_KIB = "19456";
         /// Passes of one password hash (Argon2id).
@@ -159,6 +165,14 @@ variables! {
         plain WITHDRAW_MAX_OPEN = "1";
         /// How long an Idempotency-Key is remembered.
         plain IDEMPOTENCY_TTL_HOURS = "24";
+    }
+    "Exports" {
+        /// Most rows of an export; a filter that leaves more is refused.
+        plain EXPORT_MAX_ROWS = "100000";
+        /// Longest life of an export, however slowly it is taken.
+        plain EXPORT_TIMEOUT_SECONDS = "120";
+        /// Exports that run at once; an agent has one at a time.
+        plain EXPORT_CONCURRENCY = "2";
     }
     "Payout accounts" {
         /// How long payout accounts stay as they are after an unproven change of phone.

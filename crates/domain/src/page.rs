@@ -6,16 +6,20 @@ use serde::Serialize;
 
 use crate::problem::{Code, Problem};
 
-/// Above this many rows a list says so instead of counting on.
+/// Above this many rows a list says so instead of counting on, and shows none.
 pub const TOTAL_CAP: i64 = 10_000;
 /// Longest range of a list or report, in days.
 pub const MAX_RANGE_DAYS: i64 = 92;
 
-/// Which page of a list is asked for: `page` from 1, at most 100 rows.
+/// Which page of a list is asked for: `page` from 1, at most 100 rows. Only the first [`TOTAL_CAP`]
+/// rows of a list have a page: farther ones cost the more the farther they are, and a narrower
+/// filter finds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
-    pub page: i64,
-    pub size: i64,
+    page: i64,
+    size: i64,
+    /// Rows of the list that have a page.
+    cap: i64,
 }
 
 impl PageRequest {
@@ -29,12 +33,33 @@ impl PageRequest {
         if !(1..=100).contains(&size) {
             return Err(Problem::field("page_size", "must be between 1 and 100"));
         }
-        Ok(Self { page, size })
+        Ok(Self {
+            page,
+            size,
+            cap: TOTAL_CAP,
+        })
     }
 
+    /// The first `rows` rows of a list as one page, for an export.
+    #[must_use]
+    pub fn whole(rows: i64) -> Self {
+        Self {
+            page: 1,
+            size: rows,
+            cap: rows,
+        }
+    }
+
+    /// Rows before the page, at most [`TOTAL_CAP`].
     #[must_use]
     pub fn offset(self) -> i64 {
-        (self.page - 1) * self.size
+        ((self.page - 1) * self.size).min(self.cap)
+    }
+
+    /// Rows of the page; 0 beyond the cap, where a statement then skips nothing either.
+    #[must_use]
+    pub fn limit(self) -> i64 {
+        self.size.min(self.cap - self.offset())
     }
 }
 
@@ -144,4 +169,30 @@ pub fn start_of_day(day: NaiveDate, timezone: Tz) -> DateTime<Utc> {
             || Utc.from_utc_datetime(&midnight),
             |start| start.with_timezone(&Utc),
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q96_pages_end_where_the_total_does() {
+        let shown = |page, size| {
+            let request = PageRequest::new(Some(page), Some(size)).unwrap();
+            (request.offset(), request.limit())
+        };
+        assert_eq!(shown(1, 20), (0, 20));
+        assert_eq!(shown(100, 100), (9_900, 100));
+        // The last page may be cut.
+        assert_eq!(shown(334, 30), (9_990, 10));
+        for (page, size) in [(101, 100), (10_001, 1), (1_000_000, 1), (1_000_000, 100)] {
+            assert_eq!(shown(page, size), (TOTAL_CAP, 0), "{page} of {size}");
+        }
+    }
+
+    #[test]
+    fn an_export_is_one_page_beyond_the_cap_of_lists() {
+        let whole = PageRequest::whole(100_000);
+        assert_eq!((whole.offset(), whole.limit()), (0, 100_000));
+    }
 }

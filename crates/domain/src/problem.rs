@@ -72,6 +72,7 @@ codes! {
     AboveMaxWithdrawal = 422 "above_max_withdrawal" "Above maximum";
     PercentageOutOfRange = 422 "percentage_out_of_range" "Percentage out of range";
     RangeTooLong = 422 "range_too_long" "Range too long";
+    ExportTooLarge = 422 "export_too_large" "Export too large";
     RateLimited = 429 "rate_limited" "Too many attempts";
     Internal = 500 "internal" "Internal error";
     Unavailable = 503 "unavailable" "Temporarily unavailable";

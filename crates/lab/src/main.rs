@@ -14,10 +14,14 @@ mod brand;
 mod check;
 mod consume;
 mod context;
+mod fuzz_api;
 mod lookup;
 mod out;
+mod plans;
+mod rig;
 mod seed;
 mod sms;
+mod stage;
 mod stream;
 mod table;
 mod tail;
@@ -66,8 +70,14 @@ enum Command {
     /// Stand in for the admin service where it answers events: let new agents in.
     Admin(admin::Args),
     /// Measure, on servers of its own.
-    #[command(subcommand)]
-    Bench(bench::Command),
+    Bench(bench::BenchArgs),
+    /// Write down how Postgres answers every list and report.
+    Plans(plans::PlansArgs),
+    /// What `bench` starts to make load.
+    #[command(name = rig::load::PROCESS, hide = true)]
+    LoadProcess,
+    /// Hold the API against its OpenAPI document, on servers of its own.
+    FuzzApi(fuzz_api::Args),
     /// Check that every account equals its ledger, and show the outbox backlog.
     Check,
 }
@@ -90,11 +100,20 @@ fn start(command: Command) -> anyhow::Result<()> {
     log::init(LogFormat::Text, "error")?;
     // Fails only where one is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    if let Command::LoadProcess = &command {
+        return rig::load::process();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    if let Command::Bench(command) = &command {
-        return runtime.block_on(bench::run(command));
+    if let Command::Bench(args) = &command {
+        return runtime.block_on(bench::run(args));
+    }
+    if let Command::Plans(args) = &command {
+        return runtime.block_on(plans::run(args));
+    }
+    if let Command::FuzzApi(args) = &command {
+        return runtime.block_on(fuzz_api::run(args));
     }
     let lab = Lab::load()?;
     runtime.block_on(run(&lab, command))
@@ -112,6 +131,9 @@ async fn run(lab: &Lab, command: Command) -> anyhow::Result<()> {
         Command::Sms => sms::run(lab).await,
         Command::Admin(args) => admin::run(lab, &args).await,
         Command::Check => check::run(lab).await,
-        Command::Bench(command) => bench::run(&command).await,
+        Command::FuzzApi(args) => fuzz_api::run(&args).await,
+        Command::Bench(args) => bench::run(&args).await,
+        Command::Plans(args) => plans::run(&args).await,
+        Command::LoadProcess => rig::load::process(),
     }
 }

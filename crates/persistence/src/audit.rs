@@ -113,21 +113,9 @@ impl<'t> AuditedTx<'t> {
         self.replace_password(agent, password_hash, false, at).await
     }
 
-    /// As [`Self::set_password`], by somebody other than its owner: the password has to be changed,
-    /// and for a while payout accounts stay as they are.
-    ///
-    /// # Errors
-    /// The statement failed.
-    pub async fn set_temporary_password(
-        &mut self,
-        agent: AgentGuid,
-        password_hash: &str,
-        at: DateTime<Utc>,
-    ) -> Result<(), DbError> {
-        self.replace_password(agent, password_hash, true, at).await
-    }
-
-    async fn replace_password(
+    /// A new password ends sessions, codes and recoveries. A temporary one has to be changed, and for
+    /// a while payout accounts stay as they are.
+    pub(crate) async fn replace_password(
         &mut self,
         agent: AgentGuid,
         password_hash: &str,

@@ -3,7 +3,7 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    Connection as _, PgConnection, PgPool,
+    Connection as _, PgConnection, PgPool, SqlSafeStr as _, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -15,6 +15,9 @@ pub const APPLICATION_ROLE: &str = "agent_service_app";
 /// Connections idle for longer are tried with a ping before they are handed out. Testing each time
 /// costs a fifth of the throughput; never testing hands out dead connections after a restart.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
+
+/// Begins a read-only transaction whose statements all see the same instant.
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// Longest wait for connections that are to be closed.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
@@ -142,8 +145,7 @@ impl Db {
     /// # Errors
     /// No connection in time.
     pub async fn snapshot(&self) -> Result<Tx, DbError> {
-        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        Ok(Tx::new(self.pool.begin_with(begin).await?))
+        Ok(Tx::new(self.pool.begin_with(SNAPSHOT).await?))
     }
 
     /// As [`Self::snapshot`], for statements that read months of rows. They may take longer, and
@@ -154,13 +156,32 @@ impl Db {
     /// No connection in time.
     pub async fn report(&self) -> Result<Tx, DbError> {
         let mut tx = self.snapshot().await?;
+        plan_for_each(&mut tx, &self.report_timeout).await?;
+        Ok(tx)
+    }
+
+    /// As [`Self::report`], for rows that are passed on while a client takes them: a statement, and
+    /// a pause between two, may last for `longest`.
+    ///
+    /// The connection ends with the transaction. Given back in the middle of a statement it would
+    /// first read all that the statement still finds; closed, the server sees within a second that
+    /// nobody waits, even before the first row.
+    ///
+    /// # Errors
+    /// No connection in time.
+    pub async fn export(&self, longest: Duration) -> Result<Tx, DbError> {
+        let mut connection = self.pool.acquire().await?;
+        connection.close_on_drop();
+        let begin = Some(SNAPSHOT.into_sql_str());
+        let mut tx = Tx::new(Transaction::begin(connection, begin).await?);
+        let longest = longest.as_millis().to_string();
+        plan_for_each(&mut tx, &longest).await?;
         sqlx::query!(
             r#"
-            SELECT set_config('statement_timeout', $1, true) AS timeout,
-                   set_config('plan_cache_mode', 'force_custom_plan', true) AS plans,
-                   set_config('jit', 'off', true) AS jit
+            SELECT set_config('idle_in_transaction_session_timeout', $1, true) AS idle,
+                   set_config('client_connection_check_interval', '1s', true) AS presence
             "#,
-            self.report_timeout
+            longest
         )
         .fetch_one(tx.conn())
         .await?;
@@ -231,6 +252,22 @@ impl Db {
             tracing::warn!("database connections were left behind");
         }
     }
+}
+
+/// Statements of the transaction are planned for their own parameters, and may take so many
+/// milliseconds.
+async fn plan_for_each(tx: &mut Tx, timeout: &str) -> Result<(), DbError> {
+    sqlx::query!(
+        r#"
+            SELECT set_config('statement_timeout', $1, true) AS timeout,
+                   set_config('plan_cache_mode', 'force_custom_plan', true) AS plans,
+                   set_config('jit', 'off', true) AS jit
+            "#,
+        timeout
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// One URL, even a superuser's, then still works with the withheld rights. Where the login is no

@@ -16,9 +16,11 @@ pub mod pii;
 pub mod portal;
 mod recount;
 pub mod rollup;
+pub mod rows;
 pub mod tx;
 
 pub use audit::{AuditEntry, AuditedTx, RecoveryEntry};
 pub use db::{Db, DbSettings};
 pub use error::DbError;
+pub use rows::Rows;
 pub use tx::Tx;

@@ -3,6 +3,7 @@
 //! The whole surface is in this file: [`public`], [`signed_in`] and [`ops_routes`], beside the
 //! table of old paths in [`legacy::portal`].
 
+pub mod csv;
 pub mod error;
 pub mod extract;
 pub mod legacy;
@@ -25,8 +26,8 @@ use middleware::{EdgeSettings, legacy::mark, sign_in::require_agent};
 use ops::health::{self, OpsState};
 use portal::{
     auth, bank, common, coupon, coupon_logs, edit, home, home_rank, messages, player, player_list,
-    profile, provider, provider_income, recovery, report, sub, sub_add, sub_edit, sub_tree,
-    withdraw,
+    profile, provider, provider_income, recovery, report, sub, sub_add, sub_edit, sub_reset,
+    sub_tree, withdraw,
 };
 pub use state::RouteState;
 
@@ -56,61 +57,35 @@ fn public() -> OpenApiRouter<RouteState> {
         .routes(routes!(recovery::forget))
 }
 
-/// Routes of signed-in agents that may serve the brand of the host (P-154).
+/// Routes of signed-in agents that may serve the brand of the host (P-154). Each feature mounts its
+/// own; none of them can mount a public one.
 fn signed_in() -> OpenApiRouter<RouteState> {
-    OpenApiRouter::new()
-        .routes(routes!(auth::logout))
-        .routes(routes!(auth::edit_password))
-        .routes(routes!(edit::payout_password))
-        .routes(routes!(edit::phone_send_sms))
-        .routes(routes!(edit::phone))
-        .routes(routes!(edit::bank_send_sms))
-        .routes(routes!(edit::bank))
-        .routes(routes!(profile::info))
-        .routes(routes!(profile::top_info))
-        .routes(routes!(withdraw::init))
-        .routes(routes!(withdraw::add))
-        .routes(routes!(withdraw::list))
-        .routes(routes!(withdraw::detail))
-        .routes(routes!(withdraw::cancel))
-        .routes(routes!(bank::list))
-        .routes(routes!(bank::add))
-        .routes(routes!(bank::make_default))
-        .routes(routes!(bank::remove))
-        .routes(routes!(common::agent_min_withdrawal_limit))
-        .routes(routes!(common::enums))
-        .routes(routes!(coupon::list))
-        .routes(routes!(coupon::grant))
-        .routes(routes!(coupon::recycle))
-        .routes(routes!(coupon_logs::logs))
-        .routes(routes!(coupon_logs::recycle_logs))
-        .routes(routes!(common::domains))
-        .routes(routes!(player_list::list))
-        .routes(routes!(player::detail))
-        .routes(routes!(player::daily))
-        .routes(routes!(player::coupons))
-        .routes(routes!(home::summary))
-        .routes(routes!(home::trend))
-        .routes(routes!(home::promotion))
-        .routes(routes!(home_rank::rank))
-        .routes(routes!(report::statistic))
-        .routes(routes!(report::statistic_daily))
-        .routes(routes!(messages::list))
-        .routes(routes!(messages::unread_count))
-        .routes(routes!(messages::read))
-        .routes(routes!(messages::detail))
-        .routes(routes!(messages::read_one))
-        .routes(routes!(provider::list))
-        .routes(routes!(provider::percentage))
-        .routes(routes!(provider::sub_percentage))
-        .routes(routes!(provider::set_sub_percentage))
-        .routes(routes!(provider_income::income))
-        .routes(routes!(sub::list))
-        .routes(routes!(sub_tree::tree))
-        .routes(routes!(sub_add::add))
-        .routes(routes!(sub::detail, sub_edit::edit))
-        .routes(routes!(sub_edit::status))
-        .routes(routes!(sub_edit::reset_password))
+    let features = [
+        auth::signed_in(),
+        edit::signed_in(),
+        profile::signed_in(),
+        withdraw::signed_in(),
+        bank::signed_in(),
+        common::signed_in(),
+        coupon::signed_in(),
+        coupon_logs::signed_in(),
+        player_list::signed_in(),
+        player::signed_in(),
+        home::signed_in(),
+        home_rank::signed_in(),
+        report::signed_in(),
+        messages::signed_in(),
+        provider::signed_in(),
+        provider_income::signed_in(),
+        sub::signed_in(),
+        sub_tree::signed_in(),
+        sub_add::signed_in(),
+        sub_edit::signed_in(),
+        sub_reset::signed_in(),
+    ];
+    features
+        .into_iter()
+        .fold(OpenApiRouter::new(), |all, feature| all.merge(feature))
 }
 
 /// Routes that belong to no brand.
@@ -173,7 +148,8 @@ pub fn document() -> OpenApi {
         openapi::complete(&mut part, signed);
         document.merge(part);
     }
-    openapi::allow_null_summaries(&mut document);
+    openapi::describe_answers(&mut document);
+    openapi::describe_requests(&mut document);
     document
 }
 

@@ -1,10 +1,16 @@
 //! The OpenAPI document: written by the handlers, completed here with what holds for all of them.
 
+mod answers;
+mod choices;
+mod exports;
+mod integers;
+mod texts;
+
 use utoipa::{
     OpenApi as _,
     openapi::{
         Content, OpenApi, Ref, RefOr, Response, ResponseBuilder, SecurityRequirement,
-        path::Operation,
+        path::{Operation, PathItem},
         schema::{Schema, SchemaType, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
@@ -40,6 +46,11 @@ const WITH_BODY: [(&str, &str); 3] = [
     components(schemas(crate::error::ProblemDocument)),
     tags(
         (name = "auth", description = "Sessions and the agent's own account"),
+        (name = "recovery", description = "A new password for one that was forgotten"),
+        (name = "home", description = "Key figures and invite links"),
+        (name = "player", description = "Players of the agent and of everybody below"),
+        (name = "sub", description = "Agents below one's own"),
+        (name = "messages", description = "The inbox"),
         (name = "withdraw", description = "Withdrawals"),
         (name = "bank", description = "Payout cards"),
         (name = "coupon", description = "Coupons for players"),
@@ -65,22 +76,38 @@ pub(crate) fn frame() -> OpenApi {
 
 /// Adds to every operation what all of them share; `signed_in` ones need a token.
 pub(crate) fn complete(document: &mut OpenApi, signed_in: bool) {
-    for item in document.paths.paths.values_mut() {
-        let operations = [
-            item.get.as_mut(),
-            item.post.as_mut(),
-            item.put.as_mut(),
-            item.delete.as_mut(),
-        ];
-        for operation in operations.into_iter().flatten() {
-            complete_operation(operation, signed_in);
-        }
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        complete_operation(operation, signed_in);
     }
+}
+
+/// Says of requests what their types cannot say.
+pub(crate) fn describe_requests(document: &mut OpenApi) {
+    texts::describe(document);
+    integers::describe(document);
+    choices::describe(document);
+}
+
+/// Says of answers what their types cannot say.
+pub(crate) fn describe_answers(document: &mut OpenApi) {
+    allow_null_summaries(document);
+    exports::describe(document);
+    answers::hold_every_member(document);
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let operations = [
+        item.get.as_mut(),
+        item.post.as_mut(),
+        item.put.as_mut(),
+        item.delete.as_mut(),
+    ];
+    operations.into_iter().flatten()
 }
 
 /// Says that the `summary` of a list may be null: an optional member of a generic type loses that on
 /// its way into the document.
-pub(crate) fn allow_null_summaries(document: &mut OpenApi) {
+fn allow_null_summaries(document: &mut OpenApi) {
     let schemas = document
         .components
         .iter_mut()
@@ -99,6 +126,7 @@ pub(crate) fn allow_null_summaries(document: &mut OpenApi) {
 }
 
 fn complete_operation(operation: &mut Operation, signed_in: bool) {
+    name_after_tag(operation);
     for (status, description) in EVERYWHERE {
         declare(operation, status, description);
     }
@@ -125,6 +153,15 @@ fn complete_operation(operation: &mut Operation, signed_in: bool) {
         .responses
         .values_mut()
         .for_each(problem_media_type);
+}
+
+/// Handlers are named within their file, and names of operations are unique in a document: clients
+/// are made from them.
+fn name_after_tag(operation: &mut Operation) {
+    let tag = operation.tags.iter().flatten().next();
+    if let (Some(tag), Some(handler)) = (tag, &operation.operation_id) {
+        operation.operation_id = Some(format!("{tag}_{handler}"));
+    }
 }
 
 fn declare(operation: &mut Operation, status: &str, description: &str) {

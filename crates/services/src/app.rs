@@ -9,6 +9,7 @@ use agent_domain::Problem;
 
 use crate::{
     core::Core,
+    export::{ExportPolicy, Exports},
     limiter::{Limiter, Limits},
     session::SignatureMemo,
     sms::SmsQueue,
@@ -41,6 +42,7 @@ pub struct Policy {
     /// Payout accounts stay as they are for so long after an unproven change of phone.
     pub payout_cooldown: Duration,
     pub cards_per_agent: i64,
+    pub exports: ExportPolicy,
 }
 
 /// The parts that `App::new` puts together.
@@ -70,6 +72,7 @@ pub struct AppState {
     pub policy: Policy,
     pub limiter: Limiter,
     pub turns: Turns,
+    pub exports: Exports,
     pub(crate) signatures: SignatureMemo,
 }
 
@@ -78,6 +81,7 @@ impl App {
     pub fn new(parts: AppParts) -> Self {
         let limiter = Limiter::new(parts.core.clone(), parts.policy.limits);
         let turns = Turns::new(parts.policy.requests_per_agent);
+        let exports = Exports::new(parts.policy.exports);
         Self(Arc::new(AppState {
             core: parts.core,
             pii: parts.pii,
@@ -89,6 +93,7 @@ impl App {
             policy: parts.policy,
             limiter,
             turns,
+            exports,
             signatures: SignatureMemo::default(),
         }))
     }

@@ -6,6 +6,7 @@
 pub mod app;
 pub mod clock;
 pub mod core;
+pub mod export;
 pub mod limiter;
 pub mod observe;
 pub mod outbox_operate;

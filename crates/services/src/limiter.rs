@@ -1,4 +1,5 @@
-//! Limits on guessing, held across instances in Redis.
+//! Limits on guessing and on what one agent writes, held across instances in Redis (Q-71, Q-86,
+//!
 //!
 //! An attempt is counted *before* it is evaluated and given back when it turns out right, so that
 //! however many guesses arrive at once, no more than the limit is ever evaluated.
@@ -9,12 +10,12 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use agent_domain::Problem;
 use agent_kv::{Verdict, Window, keys};
-use moka::sync::Cache;
+use moka::{Expiry, sync::Cache};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::core::Core;
@@ -32,6 +33,12 @@ pub struct Limits {
     pub login_per_username: Limit,
     pub login_per_source: Limit,
     pub payout_password: Limit,
+    /// Agents that one agent makes: each costs a password hash.
+    pub sub_adds: Limit,
+    /// Passwords that one agent sets for its subs: each costs two hashes.
+    pub sub_resets: Limit,
+    /// Changes by one agent that leave audit rows and events behind.
+    pub changes: Limit,
     /// Codes for one contact, and asked for under one name.
     pub code_contact: Limit,
     pub code_contact_day: Limit,
@@ -73,7 +80,7 @@ impl Counted {
 /// What happens to attempts while Redis is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WithoutRedis {
-    /// Count in this process by the same numbers (sign-in).
+    /// Count in this process by the same numbers (sign-in, changes by one agent).
     CountLocally,
     /// Refuse with 503 (codes and short PINs).
     Refuse,
@@ -87,7 +94,27 @@ pub struct Limiter {
     core: Core,
     limits: Limits,
     stripes: Vec<Mutex<()>>,
-    local: Cache<String, Arc<AtomicU32>>,
+    local: Cache<String, Arc<LocalCount>>,
+}
+
+/// Attempts that this process counted, for as long as their window.
+struct LocalCount {
+    attempts: AtomicU32,
+    window: Duration,
+}
+
+/// Each count ends with its own window.
+struct EndOfWindow;
+
+impl Expiry<String, Arc<LocalCount>> for EndOfWindow {
+    fn expire_after_create(
+        &self,
+        _key: &String,
+        count: &Arc<LocalCount>,
+        _created_at: Instant,
+    ) -> Option<Duration> {
+        Some(count.window)
+    }
 }
 
 impl Limiter {
@@ -99,7 +126,7 @@ impl Limiter {
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
             local: Cache::builder()
                 .max_capacity(100_000)
-                .time_to_live(limits.login_per_username.window)
+                .expire_after(EndOfWindow)
                 .build(),
         }
     }
@@ -195,7 +222,8 @@ impl Limiter {
             .inc();
         tracing::warn!(%error, limit = purpose, "counting in this process");
         if locally_full(self) {
-            return Err(self.refused(counted, self.limits.login_per_username.window));
+            let longest = counted.iter().map(|one| one.limit.window).max();
+            return Err(self.refused(counted, longest.unwrap_or_default()));
         }
         Ok(())
     }
@@ -203,7 +231,7 @@ impl Limiter {
     fn locally_full(&self, counted: &[Counted]) -> bool {
         counted.iter().any(|one| {
             let count = self.local.get(&one.window().key);
-            count.is_some_and(|count| count.load(Ordering::Relaxed) >= one.limit.attempts)
+            count.is_some_and(|count| count.attempts.load(Ordering::Relaxed) >= one.limit.attempts)
         })
     }
 
@@ -211,9 +239,15 @@ impl Limiter {
     /// and raised in one step: attempts at once on several threads do not pass a limit together.
     fn count_locally(&self, counted: &[Counted]) -> bool {
         for (index, one) in counted.iter().enumerate() {
-            let count = self.local.get_with(one.window().key, Arc::default);
+            let count = self.local.get_with(one.window().key, || {
+                Arc::new(LocalCount {
+                    attempts: AtomicU32::new(0),
+                    window: one.limit.window,
+                })
+            });
             let raise = |count: u32| (count < one.limit.attempts).then_some(count + 1);
             if count
+                .attempts
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, raise)
                 .is_err()
             {
@@ -230,6 +264,7 @@ impl Limiter {
                 let lower = |count: u32| count.checked_sub(1);
                 // `Err` means that nothing was counted here: nothing to give back.
                 count
+                    .attempts
                     .fetch_update(Ordering::Relaxed, Ordering::Relaxed, lower)
                     .ok();
             }

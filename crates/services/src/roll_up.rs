@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use agent_persistence::{
     DbError,
-    rollup::{self, BrandDay},
+    rollup::{self, BrandDay, Waiting},
 };
 
 use crate::core::Core;
@@ -17,11 +17,21 @@ use crate::core::Core;
 pub async fn sum_up(core: &Core, day: BrandDay, timeout: Duration) -> Result<(), DbError> {
     let mut tx = core.db.begin().await?;
     rollup::prepare(&mut tx, timeout).await?;
-    if !rollup::claim(&mut tx, day).await? || rollup::take_marks(&mut tx, day).await? == 0 {
+    if !rollup::claim(&mut tx, day).await? {
         return tx.rollback().await;
     }
-    let written = rollup::sum_up_day(&mut tx, day).await?;
+    let (mut written, mut marked) = (0, 0);
+    match rollup::take_marks(&mut tx, day).await? {
+        Waiting::Nothing => return tx.rollback().await,
+        Waiting::LookBack => written += rollup::look_back_day(&mut tx, day).await?,
+        Waiting::Sums { active_changed } => {
+            written += rollup::sum_up_day(&mut tx, day).await?;
+            if active_changed {
+                marked += rollup::mark_days_after(&mut tx, day).await?;
+            }
+        }
+    }
     core.commit(tx).await?;
-    tracing::debug!(brand_id = day.brand.0, day = %day.day, written, "day summed up");
+    tracing::debug!(brand_id = day.brand.0, day = %day.day, written, marked, "day summed up");
     Ok(())
 }

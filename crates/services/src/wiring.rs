@@ -19,6 +19,7 @@ use crate::{
     app::{App, AppParts, Policy},
     clock::Clock,
     core::Core,
+    export::ExportPolicy,
     limiter::{Limit, Limits},
     observe::CryptoReports,
     sms::{SmsParts, SmsQueue},
@@ -214,6 +215,9 @@ fn policy(settings: &ApiSettings) -> Policy {
                 attempts: limits.payout_password_failures,
                 window: limits.payout_password_window,
             },
+            sub_adds: hourly(limits.sub_adds_per_hour),
+            sub_resets: hourly(limits.sub_resets_per_hour),
+            changes: hourly(limits.changes_per_hour),
             code_contact: Limit {
                 attempts: codes.sends_per_contact,
                 window: codes.window,
@@ -242,5 +246,17 @@ fn policy(settings: &ApiSettings) -> Policy {
         recovery_answer_after: settings.recovery.answer_after,
         payout_cooldown: settings.payout.cooldown,
         cards_per_agent: i64::from(settings.payout.cards_per_agent),
+        exports: ExportPolicy {
+            max_rows: i64::from(settings.exports.max_rows),
+            longest: settings.exports.timeout,
+            at_once: settings.exports.concurrency,
+        },
+    }
+}
+
+fn hourly(attempts: u32) -> Limit {
+    Limit {
+        attempts,
+        window: Duration::from_secs(3_600),
     }
 }

@@ -127,6 +127,10 @@ metrics! {
     db_pool_connections: IntGaugeVec["state"];
     /// 1 when the database role may do more than the application needs.
     db_role_overprivileged: IntGauge;
+    /// Exports by what they list and how they ended.
+    exports_total: IntCounterVec["report", "outcome"];
+    /// Rows that exports wrote.
+    export_rows_total: IntCounterVec["report"];
     /// Withdrawal requests by outcome.
     withdrawals_total: IntCounterVec["outcome"];
     /// Steps of recovery by how they ended.

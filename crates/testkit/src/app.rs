@@ -315,6 +315,8 @@ fn environment(
             // The cheapest that Argon2 allows: tests are not what it protects.
             ("ARGON2_MEMORY_KIB", "64"),
             ("ARGON2_TIME", "1"),
+            // Tests are busier than any person.
+            ("CHANGES_PER_HOUR", "1000000"),
         ])
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();

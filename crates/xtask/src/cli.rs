@@ -23,6 +23,9 @@ pub(crate) enum Command {
     },
     /// Arguments of `agent-chaos`.
     Chaos(Vec<String>),
+    /// The arguments, checked.
+    FuzzApi(Vec<String>),
+    ClientDay,
     /// A command of `agent-lab`, its name first.
     Lab(Vec<String>),
 }
@@ -44,7 +47,7 @@ pub(crate) struct UpOptions {
 
 /// Commands that `agent-lab` implements.
 const LAB_COMMANDS: &[&str] = &[
-    "seed", "brand", "agent", "withdraw", "account", "tail", "consume", "check", "bench",
+    "seed", "brand", "agent", "withdraw", "account", "tail", "consume", "check", "bench", "plans",
 ];
 
 /// Reads the command line; the error is one line for the person.
@@ -72,6 +75,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "reset" => plain(name, rest, Command::Reset),
         "doctor" => plain(name, rest, Command::Doctor),
         "env" => plain(name, rest, Command::Env),
+        "client-day" => plain(name, rest, Command::ClientDay),
         "psql" => Ok(Command::Psql(rest.to_vec())),
         "redis" => Ok(Command::Redis(rest.to_vec())),
         "logs" => Ok(Command::Logs(rest.to_vec())),
@@ -82,6 +86,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "sqlx" => Ok(Command::Sqlx {
             check: check(name, rest)?,
         }),
+        "fuzz-api" => fuzz_api(rest).map(Command::FuzzApi),
         lab if LAB_COMMANDS.contains(&lab) => Ok(Command::Lab(arguments.to_vec())),
         other => Err(format!(
             "unknown command `{other}`; `cargo dev help` lists the commands"
@@ -130,6 +135,32 @@ fn up(rest: &[String]) -> Result<UpOptions, String> {
         return Err("`--no-install` and `--install-system` exclude each other".to_owned());
     }
     Ok(options)
+}
+
+/// Wrong arguments are told before anything is installed or built.
+fn fuzz_api(rest: &[String]) -> Result<Vec<String>, String> {
+    let mut checked = Vec::new();
+    let mut arguments = rest.iter();
+    while let Some(argument) = arguments.next() {
+        let (name, value) = match argument.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (argument.as_str(), arguments.next().cloned()),
+        };
+        let is_number = |text: &String| text.parse::<u64>().is_ok();
+        let fits = match name {
+            "--examples" | "--seed" => value.as_ref().is_some_and(is_number),
+            "--operation" => value.is_some(),
+            other => return Err(unexpected("fuzz-api", other)),
+        };
+        match value.filter(|_| fits) {
+            Some(value) => checked.extend([name.to_owned(), value]),
+            None if name == "--operation" => {
+                return Err("`--operation` needs a regular expression".to_owned());
+            }
+            None => return Err(format!("`{name}` needs a whole number")),
+        }
+    }
+    Ok(checked)
 }
 
 fn port(value: Option<&String>) -> Result<u16, String> {
@@ -182,6 +213,10 @@ mod tests {
             "up --port 70000",
             "down now",
             "openapi --chek",
+            "fuzz-api --examples many",
+            "fuzz-api --seed",
+            "fuzz-api --operation",
+            "fuzz-api login",
             "fly",
         ] {
             assert!(parsed(line).is_err(), "{line}");
@@ -209,14 +244,41 @@ mod tests {
             parsed("chaos --minutes 5 --seed 7"),
             Ok(Command::Chaos(words("--minutes 5 --seed 7")))
         );
+        assert_eq!(
+            parsed("fuzz-api --examples=9 --operation /agent/sub"),
+            Ok(Command::FuzzApi(words(
+                "--examples 9 --operation /agent/sub"
+            )))
+        );
     }
 
     #[test]
     fn every_command_has_help() {
         for name in [
-            "up", "down", "status", "psql", "redis", "logs", "seed", "reset", "doctor", "env",
-            "openapi", "sqlx", "chaos", "brand", "agent", "withdraw", "account", "tail", "consume",
+            "up",
+            "down",
+            "status",
+            "psql",
+            "redis",
+            "logs",
+            "seed",
+            "reset",
+            "doctor",
+            "env",
+            "openapi",
+            "sqlx",
+            "client-day",
+            "fuzz-api",
+            "brand",
+            "agent",
+            "withdraw",
+            "account",
+            "tail",
+            "consume",
+            "chaos",
             "check",
+            "bench",
+            "plans",
         ] {
             assert!(
                 help::of(name).is_some_and(|text| text.contains(name)),

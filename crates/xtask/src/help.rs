@@ -119,11 +119,35 @@ const TOPICS: &[Topic] = &[
     },
     Topic {
         name: "bench",
-        usage: "bench recovery-timing [--pairs N] [--answer-milliseconds N]",
-        summary: "measure whether the time of an answer tells known accounts from unknown ones",
-        more: "Boots an API over servers of its own; `up` need not run. Takes some minutes.\n\
-               Fails when they can be told apart; --answer-milliseconds 0 shows the work without\n\
-               the floor.",
+        usage: "bench [NAME]... [--quick] [--json FILE] [--record] [--players N]",
+        summary: "measure speed against baselines taken in the same run; `recovery-timing` too",
+        more: "Builds with optimisation and boots all it needs; `up` need not run. The database with a\n\
+               million players is made once, in minutes, and kept in .dev/bench. Without names, all\n\
+               that has a target in docs/PERFORMANCE.md; fails when one is missed.\n\n\
+               --quick      a smoke run; its figures say little\n\
+               --json FILE  also write the figures to a file\n\
+               --record     put the table into docs/PERFORMANCE.md\n\
+               --players N  measure on another number of players\n\n\
+               recovery-timing fails when the time of an answer tells known accounts from unknown\n\
+               ones; --pairs N and --answer-milliseconds N are for it (0 shows the work without the\n\
+               floor).",
+    },
+    Topic {
+        name: "plans",
+        usage: "plans [--players N]",
+        summary: "write docs/QUERY-PLANS.md: how Postgres answers every list and report",
+        more: "Uses the database of `bench`.",
+    },
+    Topic {
+        name: "fuzz-api",
+        usage: "fuzz-api [--examples N] [--operation REGEX] [--seed N]",
+        summary: "hold the API against its OpenAPI document with made-up requests",
+        more: "Boots an API over servers of its own; `up` need not run. Installs Schemathesis into\n\
+               .dev/tools, which needs python3 (AGENT_DEV_NO_INSTALL=1 forbids it). Fails when\n\
+               something was found. docs/FUZZING.md says how to read that.\n\n\
+               --examples N       requests for each operation, 200 where nothing is said\n\
+               --operation REGEX  only operations whose `METHOD /path` matches\n\
+               --seed N           the same requests again",
     },
     Topic {
         name: "chaos",
@@ -148,6 +172,13 @@ const TOPICS: &[Topic] = &[
         usage: "sqlx [--check]",
         summary: "regenerate .sqlx/ (checked SQL) with a throw-away database",
         more: "--check  change nothing; fail and list the files that differ",
+    },
+    Topic {
+        name: "client-day",
+        usage: "client-day",
+        summary: "check the TypeScript client and drive an agent's day with it",
+        more: "Needs a running `up`, Node.js 20 or newer and npm. Packages are installed by `npm ci` in\n\
+               examples/typescript, unless AGENT_DEV_NO_INSTALL=1.",
     },
 ];
 

@@ -12,8 +12,11 @@ use crate::workspace::{Profile, Workspace};
 
 /// Replaces this process by `agent-lab <arguments>`; builds it when it is missing.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome<()> {
-    if arguments.first().is_some_and(|name| name == "bench") {
-        return self_contained(workspace, "agent-lab", arguments);
+    if arguments
+        .first()
+        .is_some_and(|name| name == "bench" || name == "plans")
+    {
+        return measure(workspace, arguments);
     }
     let environment = env_file::require(workspace)?;
     build::when_missing(workspace, &["agent-lab"])?;
@@ -21,19 +24,22 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome<()> {
     replace_by(command.args(arguments).envs(environment.pairs()))
 }
 
-/// Replaces this process by `agent-chaos <arguments>`.
+/// Replaces this process by `agent-chaos <arguments>`, made from the code as it is now.
 pub(crate) fn chaos(workspace: &Workspace, arguments: &[String]) -> Outcome<()> {
-    self_contained(workspace, "agent-chaos", arguments)
-}
-
-/// What brings its own servers and settings is about the code as it is now.
-fn self_contained(workspace: &Workspace, binary: &str, arguments: &[String]) -> Outcome<()> {
     build::all(workspace, Profile::Debug, &Interrupt::install()?)?;
-    let mut command = Command::new(workspace.binary(binary, Profile::Debug));
+    let mut command = Command::new(workspace.binary("agent-chaos", Profile::Debug));
     replace_by(command.args(arguments))
 }
 
-fn replace_by(command: &mut Command) -> Outcome<()> {
+/// A measurement brings its own servers and settings, and is about the code as it is now, as it is
+/// shipped.
+fn measure(workspace: &Workspace, arguments: &[String]) -> Outcome<()> {
+    build::all(workspace, Profile::Release, &Interrupt::install()?)?;
+    let mut command = Command::new(workspace.binary("agent-lab", Profile::Release));
+    replace_by(command.args(arguments).current_dir(&workspace.root))
+}
+
+pub(crate) fn replace_by(command: &mut Command) -> Outcome<()> {
     let error = command.exec();
     Err(Failure::message(format!(
         "cannot start {}: {error}",

@@ -3,11 +3,13 @@
 mod app;
 mod build;
 mod cli;
+mod client_day;
 mod database;
 mod doctor;
 mod down;
 mod env_file;
 mod failure;
+mod fuzz_api;
 mod help;
 mod http;
 mod interrupt;
@@ -76,6 +78,8 @@ fn run(command: Command) -> Outcome<()> {
         Command::Openapi { check } => openapi::run(&workspace, check),
         Command::Sqlx { check } => sqlx::run(&workspace, check),
         Command::Chaos(arguments) => lab::chaos(&workspace, &arguments),
+        Command::FuzzApi(arguments) => fuzz_api::run(&workspace, &arguments),
+        Command::ClientDay => client_day::run(&workspace),
         Command::Lab(arguments) => lab::run(&workspace, &arguments),
     }
 }

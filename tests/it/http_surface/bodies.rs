@@ -221,3 +221,76 @@ async fn a_body_where_none_belongs_is_ignored() {
     }
     app.finish().await;
 }
+
+/// As the OpenAPI document says: for JSON Schema `7.0` is an integer.
+#[tokio::test]
+async fn an_integer_may_be_written_with_an_empty_fraction() {
+    let app = TestApp::spawn().await;
+    let brand = app.brand("a").await;
+    let agent = app.agent("reader", &[&brand]).await;
+    let session = app.login(&brand.host, "reader", &agent.password).await;
+    let read = async |ids: &str| {
+        let body = format!(r#"{{"ids":[{ids}]}}"#);
+        let request = session.request("POST", "/agent/messages/read");
+        let request = request.header("Content-Type", "application/json");
+        Answer::of(request.body(body)).await
+    };
+    for ids in ["7", "7.0", "-2e3, 7.00"] {
+        assert_eq!(read(ids).await.status, 204, "{ids}");
+    }
+    // Above 2^53 it cannot be known which number was written, whatever it is written as.
+    for (ids, told) in [
+        ("7.5", "must be an integer"),
+        ("9007199254740993.0", "is out of range"),
+        ("9007199254740992", "is out of range"),
+        ("-9223372036854775808", "is out of range"),
+        ("1e300", "is out of range"),
+    ] {
+        let answer = read(ids).await;
+        assert_document(&answer, 422, "validation_failed");
+        assert_eq!(answer.body["errors"][0]["message"], told, "{ids}");
+    }
+    app.finish().await;
+}
+
+/// The OpenAPI document counts characters, and so does the service.
+#[tokio::test]
+async fn codes_and_tokens_are_measured_in_characters() {
+    let app = TestApp::spawn().await;
+    let brand = app.brand("a").await;
+    let send = async |path: &str, body: serde_json::Value| {
+        let request = app.request("POST", &brand.host, path).json(&body);
+        Answer::of(request).await
+    };
+    let request_id = "00000000-0000-4000-8000-000000000000";
+    let verify = |code: String| serde_json::json!({ "request_id": request_id, "code": code });
+    let refresh = |token: String| serde_json::json!({ "refresh_token": token });
+    let reset = |token: String| serde_json::json!({ "reset_token": token, "new_password": "a new password" });
+    for (path, longest, too_long, status, code) in [
+        (
+            "/agent/recovery/verify",
+            verify("\u{e01}".repeat(32)),
+            verify("\u{e01}".repeat(33)),
+            400,
+            "otp_invalid",
+        ),
+        (
+            "/agent/refresh_token",
+            refresh("\u{e01}".repeat(512)),
+            refresh("\u{e01}".repeat(513)),
+            401,
+            "unauthenticated",
+        ),
+        (
+            "/agent/recovery/reset",
+            reset("\u{e01}".repeat(4096)),
+            reset("\u{e01}".repeat(4097)),
+            400,
+            "token_invalid",
+        ),
+    ] {
+        assert_document(&send(path, longest).await, status, code);
+        assert_document(&send(path, too_long).await, 422, "validation_failed");
+    }
+    app.finish().await;
+}

@@ -269,3 +269,32 @@ async fn hostile_names_in_a_path_are_404() {
     assert_unharmed(&app).await;
     app.finish().await;
 }
+
+/// In a file the page does not matter; what no page can be is refused all the same, as documented.
+#[tokio::test]
+async fn a_page_that_cannot_be_is_refused_in_every_format() {
+    let app = TestApp::spawn().await;
+    let brand = app.brand("a").await;
+    let agent = app.agent("pager", &[&brand]).await;
+    let session = app.login(&brand.host, "pager", &agent.password).await;
+    for list in [
+        "/agent/messages/list?",
+        "/agent/player/list?",
+        "/agent/withdraw/list?",
+        "/agent/coupon/logs?",
+        "/agent/coupon/recycle/logs?",
+        "/agent/provider/list?",
+        "/agent/provider/percentage?",
+        "/agent/sub/list?",
+        "/agent/sub/statistic?",
+        "/agent/sub/statistic/daily?",
+    ] {
+        for page in ["page=0", "page=1000001", "page_size=0", "page_size=101"] {
+            for format in ["json", "csv"] {
+                let answer = session.get(&format!("{list}format={format}&{page}")).await;
+                assert_document(&answer, 422, "validation_failed");
+            }
+        }
+    }
+    app.finish().await;
+}

@@ -207,6 +207,28 @@ impl<'a> Visitor<'a> {
                  WHERE l.agent_id::text = $1",
             ),
             (
+                "pending",
+                "SELECT jsonb_build_array(o.event_type, p.attempts, p.parked_at) AS row, o.id \
+                 FROM agent_outbox o JOIN agent_outbox_pending p ON (p.shard, p.id) = (o.shard, o.id) \
+                 WHERE $1 IN (payload->>'agent_id', payload->>'set_by')",
+            ),
+            (
+                "codes",
+                "SELECT jsonb_build_array(purpose, brand_id, attempts, verified_at IS NULL, consumed_at IS NULL, \
+                 superseded_at IS NULL) AS row, created_at AS id FROM agent_recovery WHERE agent_id::text = $1",
+            ),
+            (
+                "cards",
+                "SELECT jsonb_build_array(bank_id, is_default, deleted_at IS NULL) AS row, id \
+                 FROM agent_bank_card WHERE agent_id::text = $1",
+            ),
+            (
+                "account",
+                "SELECT jsonb_build_array(phone_num IS NULL, phone_bidx IS NULL, bank_id, bank_num IS NULL, status, \
+                 must_change_password, token_version, payout_cooldown_since IS NULL) AS row, guid AS id \
+                 FROM agent WHERE guid::text = $1",
+            ),
+            (
                 "logins",
                 "SELECT jsonb_build_array(outcome, brand_id) AS row, id \
                  FROM agent_login_log WHERE agent_id::text = $1",

@@ -19,7 +19,11 @@ struct Family {
 
 impl Family {
     async fn new() -> Self {
-        let app = TestApp::spawn().await;
+        Self::with(&[]).await
+    }
+
+    async fn with(settings: &[(&str, &str)]) -> Self {
+        let app = TestApp::with(settings).await;
         let brand = app.brand("a").await;
         let top = app.agent("top", &[&brand]).await;
         let sub = app.agent_under("sub", Some(top.guid), &[&brand]).await;
@@ -396,5 +400,37 @@ async fn p058_p077_old_paths_show_the_same() {
     }
     let days = get(&top, &format!("/agent/statisticDaily?{MARCH}")).await;
     assert_eq!(days["items"][0]["bet_amount"], "200.0000");
+    family.app.finish().await;
+}
+
+#[tokio::test]
+async fn p028_a_ranking_that_takes_too_long_is_refused_and_no_fault() {
+    let family = Family::with(&[("DB_REPORT_TIMEOUT_MS", "300")]).await;
+    family.play(&family.sub, "2026-03-02", 200).await;
+    family.roll_up().await;
+    let top = family.session(&family.top).await;
+    let path = format!("/agent/home/rank?{MARCH}");
+    let mut busy = family.app.owner.begin().await.unwrap();
+    sqlx::query("LOCK TABLE player_stat_daily IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *busy)
+        .await
+        .unwrap();
+    top.get(&path).await.assert_problem(503, "unavailable");
+    // The other figures are not made of players' days.
+    get(&top, &format!("/agent/home/summary?{MARCH}")).await;
+    get(&top, &format!("/agent/provider/income?{MARCH}")).await;
+    busy.rollback().await.unwrap();
+    get(&top, &path).await;
+    // What cannot be done in time is not begun.
+    family
+        .app
+        .as_owner(
+            "UPDATE agent_stat_daily SET active_players = 4000001 WHERE scope = 'team'; \
+             DELETE FROM agent_active_daily",
+        )
+        .await;
+    top.get(&path).await.assert_problem(422, "range_too_long");
+    let subs = get(&top, &format!("{path}&of=subs")).await;
+    assert_eq!(subs["items"].as_array().unwrap().len(), 1);
     family.app.finish().await;
 }

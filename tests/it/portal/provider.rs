@@ -1,5 +1,6 @@
 //! Game providers, shares in them, income (P-039, P-061 … P-064, Q-26).
 
+mod deleted;
 mod dice;
 mod income;
 mod income_model;

@@ -2,9 +2,12 @@
 
 mod add;
 mod add_again;
+mod code;
 mod edit;
 mod isolation;
 mod list;
+mod locks;
+mod pace;
 mod reset;
 mod shares;
 mod stage;

@@ -48,7 +48,7 @@ impl Churn {
 
     /// One change of some kind.
     pub(super) async fn change(&mut self, app: &TestApp) {
-        let statement = match self.dice.below(14) {
+        let statement = match self.dice.below(16) {
             0..=5 => self.play(),
             6 => {
                 let (player, amount) = (self.player(), self.amount());
@@ -57,7 +57,7 @@ impl Churn {
                 )
             }
             7 => {
-                let (player, day) = (self.player(), self.day());
+                let (player, day) = (self.player(), self.any_day());
                 format!(
                     "DELETE FROM player_stat_daily WHERE player_id = {player} AND stat_date = '{day}'"
                 )
@@ -88,13 +88,26 @@ impl Churn {
                      DELETE FROM agent_brand WHERE agent_id = {agent} AND brand_id = {brand}"
                 )
             }
+            13 => {
+                let (player, agent) = (self.player(), self.agent());
+                format!(
+                    "UPDATE player_stat_daily SET agent_id = {agent} WHERE player_id = {player}"
+                )
+            }
+            14 => {
+                let player = self.player();
+                format!(
+                    "UPDATE player_stat_daily SET bet_count = 1 - least(bet_count, 1), deposit_count = 0 \
+                     WHERE player_id = {player}"
+                )
+            }
             _ => return self.recruit(app).await,
         };
         app.as_owner(&statement).await;
     }
 
     fn play(&mut self) -> String {
-        let (player, day, agent) = (self.player(), self.day(), self.agent());
+        let (player, day, agent) = (self.player(), self.any_day(), self.agent());
         let (brand, provider) = (self.brand_of(player), self.dice.below(PROVIDERS));
         let amounts: Vec<String> = (0..8).map(|_| self.amount()).collect();
         let counts: Vec<String> = (0..3).map(|_| self.dice.below(3).to_string()).collect();
@@ -163,6 +176,12 @@ impl Churn {
     /// One of a few days, so that changes meet.
     fn day(&mut self) -> NaiveDate {
         self.today - Days::new(self.dice.below(4).into())
+    }
+
+    /// Sometimes one as far back as a report looks, or a bit farther.
+    fn any_day(&mut self) -> NaiveDate {
+        let back = [0, 0, 0, 5, 31, 60, 90, 91, 92, 95];
+        self.day() - Days::new(back[self.dice.below(10) as usize])
     }
 
     /// An instant of one of those days, often around a midnight.

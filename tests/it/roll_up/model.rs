@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use agent_domain::Money;
 use agent_testkit::TestApp;
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 /// A row of a player's day; amounts in the order of the table.
@@ -24,8 +24,26 @@ struct Numbers {
     ftd_amount: Decimal,
     amounts: [Decimal; AMOUNTS],
     counts: [i64; COUNTS],
-    /// Net win by provider.
-    net: BTreeMap<i32, Decimal>,
+    providers: BTreeMap<i32, Played>,
+}
+
+/// Bet, valid bet, win, bonus, fee, royalty with one provider.
+type Played = [Decimal; 6];
+/// What an agent earned, unrounded, by provider.
+type Earned = BTreeMap<i32, Decimal>;
+
+fn net([bet, _, win, bonus, fee, royalty]: &Played) -> Decimal {
+    bet - win - bonus - fee - royalty
+}
+
+/// To four decimals, half away from zero, once.
+fn fixed(income: Decimal) -> Decimal {
+    let rounded = income.round_dp_with_strategy(4, RoundingStrategy::MidpointAwayFromZero);
+    if rounded.is_zero() {
+        Decimal::ZERO
+    } else {
+        rounded
+    }
 }
 
 impl Numbers {
@@ -41,18 +59,16 @@ impl Numbers {
         for (sum, more) in self.counts.iter_mut().zip(other.counts) {
             *sum += more;
         }
-        for (provider, net) in &other.net {
-            *self.net.entry(*provider).or_default() += net;
+        for (provider, played) in &other.providers {
+            let sums = self.providers.entry(*provider).or_default();
+            for (sum, more) in sums.iter_mut().zip(played) {
+                *sum += more;
+            }
         }
     }
 
-    fn text(&self, commission: Decimal) -> String {
-        let rounded = commission.round_dp_with_strategy(4, RoundingStrategy::MidpointAwayFromZero);
-        let commission = if rounded.is_zero() {
-            Decimal::ZERO
-        } else {
-            rounded
-        };
+    fn text(&self, earned: &Earned) -> String {
+        let commission = earned.values().copied().map(fixed).sum();
         let money = |amount: Decimal| Money(amount).to_string();
         let mut fields = vec![
             self.new_players.to_string(),
@@ -65,6 +81,20 @@ impl Numbers {
         fields.extend(self.counts.map(|count| count.to_string()));
         fields.push(money(commission));
         fields.join(" ")
+    }
+
+    /// By provider: what was played, and the agent's part of it.
+    fn provider_texts(&self, earned: &Earned) -> Vec<(i32, String)> {
+        let text = |provider: &i32, played: &Played| {
+            let income = fixed(earned[provider]);
+            let amounts = played.iter().copied().chain([income]);
+            let amounts: Vec<String> = amounts.map(|amount| Money(amount).to_string()).collect();
+            (*provider, amounts.join(" "))
+        };
+        self.providers
+            .iter()
+            .map(|(id, played)| text(id, played))
+            .collect()
     }
 }
 
@@ -122,8 +152,10 @@ impl World {
                 numbers.counts[at] += i64::from(*count);
             }
             if provider != 0 {
-                let net = amounts[2] - amounts[4] - amounts[5] - amounts[6] - amounts[7];
-                *numbers.net.entry(provider).or_default() += net;
+                let sums = numbers.providers.entry(provider).or_default();
+                for (sum, more) in sums.iter_mut().zip(&amounts[2..]) {
+                    *sum += more;
+                }
             }
         }
     }
@@ -173,52 +205,89 @@ impl World {
         held.map_or(Decimal::ZERO, |share| share.4 / Decimal::ONE_HUNDRED)
     }
 
-    fn earned(&self, place: Place, net: &BTreeMap<i32, Decimal>, less: Option<i64>) -> Decimal {
+    /// The part in what was played for `agent`: its share, less what it passed on.
+    fn earn(&self, place: Place, played: &Numbers, less: Option<i64>, earned: &mut Earned) {
         let (brand, agent, day) = place;
-        let shares = net.iter().map(|(provider, net)| {
+        for (provider, played) in &played.providers {
             let given = less.map_or(Decimal::ZERO, |sub| self.share(sub, brand, *provider, day));
-            net * (self.share(agent, brand, *provider, day) - given)
-        });
-        shares.sum()
+            let part = self.share(agent, brand, *provider, day) - given;
+            *earned.entry(*provider).or_default() += net(played) * part;
+        }
+    }
+
+    fn teams(&self) -> BTreeMap<Place, Numbers> {
+        let mut teams: BTreeMap<Place, Numbers> = BTreeMap::new();
+        for (&(brand, agent, day), numbers) in &self.direct {
+            let mut above = Some(agent);
+            while let Some(top) = above {
+                teams.entry((brand, top, day)).or_default().add(numbers);
+                above = self.parents[&top];
+            }
+        }
+        teams
     }
 }
 
-/// Every row that should be there, by scope, brand, agent and day.
+/// For each active player of a day, how long ago it was active before; 92 for longer than any range.
+fn gaps(sets: &BTreeMap<Place, Numbers>, (brand, agent, day): Place) -> Option<String> {
+    let active = &sets[&(brand, agent, day)].active;
+    let mut counts: BTreeMap<i64, i64> = BTreeMap::new();
+    for player in active {
+        let was_there = |back: &i64| {
+            let before = (brand, agent, day - Days::new(back.unsigned_abs()));
+            let there = sets.get(&before).map(|numbers| &numbers.active);
+            there.is_some_and(|active| active.contains(player))
+        };
+        *counts
+            .entry((1..92).find(was_there).unwrap_or(92))
+            .or_default() += 1;
+    }
+    let of_gap = |gap: &i64| -> i64 { counts.range(gap..).map(|(_, count)| count).sum() };
+    let players: Vec<String> = counts.keys().map(|gap| of_gap(gap).to_string()).collect();
+    let gaps: Vec<String> = counts.keys().map(ToString::to_string).collect();
+    (!gaps.is_empty()).then(|| format!("{{{}}} {{{}}}", gaps.join(","), players.join(",")))
+}
+
+/// Every row that should be there, by table, scope, brand, agent and day.
 async fn expected(app: &TestApp) -> BTreeMap<String, String> {
     let world = World::read(app).await;
-    let mut teams: BTreeMap<Place, Numbers> = BTreeMap::new();
-    for (&(brand, agent, day), numbers) in &world.direct {
-        let mut above = Some(agent);
-        while let Some(top) = above {
-            teams.entry((brand, top, day)).or_default().add(numbers);
-            above = world.parents[&top];
-        }
-    }
-    let key = |scope: &str, (brand, agent, day): Place| format!("{scope} {brand} {agent} {day}");
+    let teams = world.teams();
     let mut expected = BTreeMap::new();
+    let mut expect =
+        |scope: &str, sets: &BTreeMap<Place, Numbers>, place: Place, earned: &Earned| {
+            let (brand, agent, day) = place;
+            let key = format!("{scope} {brand} {agent} {day}");
+            for (provider, text) in sets[&place].provider_texts(earned) {
+                expected.insert(format!("{key} provider {provider}"), text);
+            }
+            if let Some(gaps) = gaps(sets, place) {
+                expected.insert(format!("{key} active"), gaps);
+            }
+            expected.insert(key, sets[&place].text(earned));
+        };
     for (&place, numbers) in &world.direct {
-        let earned = world.earned(place, &numbers.net, None);
-        expected.insert(key("direct", place), numbers.text(earned));
+        let mut earned = Earned::new();
+        world.earn(place, numbers, None, &mut earned);
+        expect("direct", &world.direct, place, &earned);
     }
-    for (&(brand, agent, day), numbers) in &teams {
+    for &(brand, agent, day) in teams.keys() {
         let place = (brand, agent, day);
-        let own = world.direct.get(&place).cloned().unwrap_or_default();
-        let mut earned = world.earned(place, &own.net, None);
-        for (&sub, _) in world
-            .parents
-            .iter()
-            .filter(|(_, parent)| **parent == Some(agent))
-        {
+        let mut earned = Earned::new();
+        if let Some(own) = world.direct.get(&place) {
+            world.earn(place, own, None, &mut earned);
+        }
+        let subs = world.parents.iter();
+        for (&sub, _) in subs.filter(|(_, parent)| **parent == Some(agent)) {
             if let Some(team) = teams.get(&(brand, sub, day)) {
-                earned += world.earned(place, &team.net, Some(sub));
+                world.earn(place, team, Some(sub), &mut earned);
             }
         }
-        expected.insert(key("team", place), numbers.text(earned));
+        expect("team", &teams, place, &earned);
     }
     expected
 }
 
-/// Every row, to the last digit, and no other.
+/// Every row of all that is summed up, to the last digit, and no other.
 pub(super) async fn assert_exact(app: &TestApp, told: &str) {
     let found: Vec<(String, String)> = rows(
         app,
@@ -226,7 +295,15 @@ pub(super) async fn assert_exact(app: &TestApp, told: &str) {
                 concat_ws(' ', new_players, new_subs, active_players, ftd_count, ftd_amount, deposit_amount, \
                           withdraw_amount, bet_amount, valid_bet_amount, win_amount, bonus_amount, fee_amount, \
                           royalty_amount, deposit_count, withdraw_count, bet_count, commission) \
-         FROM agent_stat_daily",
+         FROM agent_stat_daily \
+         UNION ALL \
+         SELECT concat_ws(' ', scope, brand_id, agent_id, stat_date, 'provider', provider_id), \
+                concat_ws(' ', bet_amount, valid_bet_amount, win_amount, bonus_amount, fee_amount, royalty_amount, \
+                          income) \
+         FROM agent_provider_stat_daily \
+         UNION ALL \
+         SELECT concat_ws(' ', scope, brand_id, agent_id, stat_date, 'active'), concat_ws(' ', gaps, players) \
+         FROM agent_active_daily",
     )
     .await;
     let (found, expected) = (BTreeMap::from_iter(found), expected(app).await);

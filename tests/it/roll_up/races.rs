@@ -105,3 +105,87 @@ async fn q97_a_day_that_fails_keeps_its_marks_and_holds_up_no_other() {
     assert_exact(&app, "cured").await;
     app.finish().await;
 }
+
+#[tokio::test]
+async fn q97_only_a_change_of_who_was_active_concerns_the_days_after() {
+    let app = TestApp::spawn().await;
+    quiet(&app).await;
+    app.as_owner(
+        "INSERT INTO player_stat_daily (stat_date, brand_id, player_id, agent_id, provider_id, bet_amount, bet_count) \
+         SELECT now()::date - back, brand_id, player_id, agent_id, 1, 10, 1 \
+         FROM player, unnest(ARRAY[0, 1, 90, 91, 92]) AS back",
+    )
+    .await;
+    catch_up(&app).await;
+    let (old, since) = ("stat_date = now()::date - 91", "now()::date - 91");
+    let another = format!(
+        "INSERT INTO player_stat_daily (stat_date, brand_id, player_id, agent_id, provider_id, deposit_count, bonus_amount) \
+         SELECT {since}, brand_id, 9, agent_id, 1, 1, 5 FROM player LIMIT 1"
+    );
+    for (change, expected) in [
+        (format!("UPDATE player_stat_daily SET bet_amount = 7, bet_count = 2 WHERE {old}"), ""),
+        (format!("UPDATE player_stat_daily SET provider_id = 2 WHERE {old}"), ""),
+        (format!("UPDATE player SET registered_at = {since}"), ""),
+        (format!("UPDATE player SET first_deposit_at = {since}"), ""),
+        (another, "90 1 0"),
+        (format!("UPDATE player_stat_daily SET bet_count = 0 WHERE {old} AND player_id = 1"), "90 1 0"),
+        (format!("DELETE FROM player_stat_daily WHERE {old} AND player_id = 1"), ""),
+        (format!("UPDATE player_stat_daily SET player_id = 8 WHERE {old} AND player_id = 9"), "90 1 0"),
+        (format!("DELETE FROM player_stat_daily WHERE {old} AND player_id = 8"), "90 1 0"),
+        ("DELETE FROM player_stat_daily WHERE stat_date = now()::date - 92".to_owned(), "91 90 1"),
+        // Whoever marks a day by hand need not know.
+        ("INSERT INTO stat_dirty (brand_id, stat_date) SELECT brand_id, now()::date - 1 FROM brand".to_owned(), "0"),
+    ] {
+        app.as_owner(&change).await;
+        assert!(app.count(MARKS).await > 0, "{change}");
+        // The days themselves, then those after them.
+        for mark in agent_persistence::rollup::waiting_days(app.app.core.db.pool()).await.unwrap() {
+            let limit = Duration::from_secs(15);
+            agent_services::roll_up::sum_up(&app.app.core, mark, limit).await.unwrap();
+        }
+        let after = "SELECT string_agg(DISTINCT (now()::date - stat_date)::text, ' ' \
+                                       ORDER BY (now()::date - stat_date)::text DESC) FROM stat_dirty_active";
+        assert_eq!(app.text(after).await, expected, "{change}");
+        catch_up(&app).await;
+        assert_exact(&app, &change).await;
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn q97_a_day_that_another_worker_sums_up_for_the_first_time_looks_back_again() {
+    let app = TestApp::spawn().await;
+    quiet(&app).await;
+    app.as_owner(
+        "INSERT INTO player_stat_daily (stat_date, brand_id, player_id, agent_id, provider_id, bet_amount, bet_count) \
+         SELECT now()::date - 20, brand_id, player_id, agent_id, 1, 10, 1 FROM player",
+    )
+    .await;
+    // Another worker has the later day, and has seen nothing of the change that comes now.
+    let mut other = app.app.core.db.begin().await.unwrap();
+    let days = agent_persistence::rollup::waiting_days(app.app.core.db.pool())
+        .await
+        .unwrap();
+    let later = days[0];
+    assert!(
+        agent_persistence::rollup::claim(&mut other, later)
+            .await
+            .unwrap()
+    );
+    agent_persistence::rollup::take_marks(&mut other, later)
+        .await
+        .unwrap();
+    agent_persistence::rollup::sum_up_day(&mut other, later)
+        .await
+        .unwrap();
+    app.as_owner(
+        "INSERT INTO player_stat_daily (stat_date, brand_id, player_id, agent_id, provider_id, bet_amount, bet_count) \
+         SELECT now()::date - 25, brand_id, player_id, agent_id, 1, 10, 1 FROM player",
+    )
+    .await;
+    round(&mut job(&app)).await;
+    let _ = other.commit().await.unwrap();
+    catch_up(&app).await;
+    assert_exact(&app, "afterwards").await;
+    app.finish().await;
+}

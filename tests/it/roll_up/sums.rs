@@ -1,10 +1,14 @@
 //! The numbers, whatever changes in whatever order.
 
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
 use agent_testkit::TestApp;
 
 use super::{catch_up, churn::Churn, job, model::assert_exact, round};
+
+async fn round_of_another(app: &TestApp) {
+    round(&mut job(app)).await;
+}
 
 /// Changes while two jobs are at work.
 async fn churned(seed: u64) {
@@ -24,7 +28,16 @@ async fn churned(seed: u64) {
                 round(&mut job).await;
             }
         };
-        tokio::join!(changing, working(), working());
+        // A third is cut off in the middle of its work, again and again.
+        let cut = async {
+            let mut milliseconds = 1;
+            while !done.get() {
+                milliseconds = milliseconds * 7 % 61;
+                let part = round_of_another(&app);
+                let _ = tokio::time::timeout(Duration::from_millis(milliseconds), part).await;
+            }
+        };
+        tokio::join!(changing, working(), working(), cut);
         catch_up(&app).await;
         assert_exact(&app, &format!("seed {seed}, stage {stage}")).await;
     }
@@ -51,7 +64,14 @@ async fn q97_what_is_deleted_leaves_no_row() {
     app.as_owner("DELETE FROM player_stat_daily; DELETE FROM player; DELETE FROM agent_brand")
         .await;
     catch_up(&app).await;
-    assert_eq!(app.count("SELECT count(*) FROM agent_stat_daily").await, 0);
+    for table in [
+        "agent_stat_daily",
+        "agent_provider_stat_daily",
+        "agent_active_daily",
+    ] {
+        let rows = format!("SELECT count(*) FROM {table}");
+        assert_eq!(app.count(&rows).await, 0, "{table}");
+    }
     app.finish().await;
 }
 
@@ -105,7 +125,11 @@ async fn q97_what_was_right_is_not_written_again() {
         churn.change(&app).await;
     }
     catch_up(&app).await;
-    let versions = "SELECT string_agg(xmin::text, ' ' ORDER BY brand_id, agent_id, scope, stat_date) FROM agent_stat_daily";
+    let versions = "SELECT string_agg(version, ' ') FROM ( \
+                        (SELECT xmin::text FROM agent_stat_daily ORDER BY brand_id, agent_id, scope, stat_date) \
+                        UNION ALL (SELECT xmin::text FROM agent_active_daily ORDER BY brand_id, agent_id, scope, stat_date) \
+                        UNION ALL (SELECT xmin::text FROM agent_provider_stat_daily \
+                                   ORDER BY brand_id, agent_id, scope, stat_date, provider_id)) AS rows (version)";
     let before = app.text(versions).await;
     app.as_owner("UPDATE player_stat_daily SET updated_at = now()")
         .await;
@@ -147,5 +171,44 @@ async fn q97_the_largest_amounts_are_summed_up() {
             .await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
     }
+    app.finish().await;
+}
+
+/// What the own players of a tree did, added up, is what the team of its root did.
+#[tokio::test]
+async fn q97_own_players_of_a_tree_add_up_to_the_team_of_its_root() {
+    const SUMS: &str = "\
+        SELECT stat_date, brand_id, root, 0 AS provider_id, \
+               ARRAY[new_players, new_subs, ftd_count, ftd_amount, deposit_amount, deposit_count, withdraw_amount, \
+                     withdraw_count, bet_amount, bet_count, valid_bet_amount, win_amount, bonus_amount, fee_amount, \
+                     royalty_amount] AS amounts, scope \
+        FROM agent_stat_daily JOIN trees USING (agent_id) WHERE scope = 'direct' OR agent_id = root \
+        UNION ALL \
+        SELECT stat_date, brand_id, root, provider_id, \
+               ARRAY[bet_amount, valid_bet_amount, win_amount, bonus_amount, fee_amount, royalty_amount], scope \
+        FROM agent_provider_stat_daily JOIN trees USING (agent_id) WHERE scope = 'direct' OR agent_id = root";
+    let app = TestApp::spawn().await;
+    let mut churn = Churn::begin(&app, 21).await;
+    for _ in 0..60 {
+        churn.change(&app).await;
+    }
+    catch_up(&app).await;
+    let differing = format!(
+        "WITH trees AS (SELECT guid AS agent_id, split_part(path, '/', 2)::bigint AS root FROM agent), \
+              sums AS ({SUMS}), \
+              added AS (SELECT stat_date, brand_id, root, provider_id, place, \
+                               coalesce(sum(amount) FILTER (WHERE scope = 'direct'), 0) AS direct, \
+                               coalesce(sum(amount) FILTER (WHERE scope = 'team'), 0) AS team \
+                        FROM sums CROSS JOIN LATERAL unnest(amounts) WITH ORDINALITY AS a (amount, place) \
+                        GROUP BY 1, 2, 3, 4, 5) \
+         SELECT count(*) FROM added WHERE "
+    );
+    assert!(app.count(&format!("{differing} team <> 0")).await > 100);
+    assert_eq!(app.count(&format!("{differing} team <> direct")).await, 0);
+    let apart = "SELECT count(*) FROM agent_stat_daily s WHERE commission <> \
+                 coalesce((SELECT sum(income) FROM agent_provider_stat_daily p \
+                           WHERE (p.brand_id, p.agent_id, p.scope, p.stat_date) \
+                               = (s.brand_id, s.agent_id, s.scope, s.stat_date)), 0)";
+    assert_eq!(app.count(apart).await, 0);
     app.finish().await;
 }

@@ -31,6 +31,13 @@ const RIGHTS: [(&str, &str); 20] = [
 
 /// Written by both this service's roll-up and other services' statistics.
 const STAT_DIRTY: (&str, &str) = ("stat_dirty", "IUD");
+/// Written by the roll-up alone.
+const ROLL_UP: [(&str, &str); 4] = [
+    ("agent_active_daily", "IUD"),
+    ("agent_provider_stat_daily", "IUD"),
+    ("stat_dirty_active", "ID"),
+    ("stat_rebuild", "D"),
+];
 const RECOVERY_AUDIT: (&str, &str) = ("recovery_audit", "I");
 
 #[tokio::test]
@@ -46,6 +53,7 @@ async fn p153_q93_the_application_has_these_rights_and_no_others() {
     let mut expected: Vec<String> = RIGHTS
         .into_iter()
         .chain([STAT_DIRTY, RECOVERY_AUDIT])
+        .chain(ROLL_UP)
         .map(|(table, granted)| format!("{table} {granted}"))
         .collect();
     expected.sort();

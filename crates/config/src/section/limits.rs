@@ -1,4 +1,4 @@
-//! Limits on guessing, and the cost of a password hash.
+//! Limits on guessing and on what one agent may write, and the cost of a password hash.
 
 use std::{ops::RangeInclusive, thread, time::Duration};
 
@@ -9,7 +9,7 @@ const UP_TO_A_DAY: RangeInclusive<u32> = 1..=86_400;
 /// The least that password hashing guidelines recommend with two passes.
 const RECOMMENDED_MEMORY_KIB: u32 = 19_456;
 
-/// How often a secret may be guessed.
+/// How often a secret may be guessed, and what an agent may do within an hour.
 #[derive(Clone, Debug)]
 pub struct LimitSettings {
     pub login_failures_per_username: u32,
@@ -17,6 +17,9 @@ pub struct LimitSettings {
     pub login_window: Duration,
     pub payout_password_failures: u32,
     pub payout_password_window: Duration,
+    pub sub_adds_per_hour: u32,
+    pub sub_resets_per_hour: u32,
+    pub changes_per_hour: u32,
 }
 
 /// Cost of one password hash (Argon2id), and how many run and wait at once.
@@ -38,6 +41,9 @@ impl LimitSettings {
             payout_password_failures: reader.number(&var::PAYOUT_PASSWORD_FAILURES, TIMES),
             payout_password_window: reader
                 .seconds(&var::PAYOUT_PASSWORD_WINDOW_SECONDS, UP_TO_A_DAY),
+            sub_adds_per_hour: reader.number(&var::SUB_ADDS_PER_HOUR, TIMES),
+            sub_resets_per_hour: reader.number(&var::SUB_RESETS_PER_HOUR, TIMES),
+            changes_per_hour: reader.number(&var::CHANGES_PER_HOUR, TIMES),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One section of the settings per file: what it means, its bounds, how it is read.
 
 pub(crate) mod database;
+pub(crate) mod exports;
 pub(crate) mod http;
 pub(crate) mod internal;
 pub(crate) mod jwt;

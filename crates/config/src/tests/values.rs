@@ -48,6 +48,11 @@ fn defaults_of_the_api() {
     );
     assert_eq!(limits.payout_password_failures, 5);
     assert_eq!(
+        (limits.sub_adds_per_hour, limits.sub_resets_per_hour),
+        (50, 20)
+    );
+    assert_eq!(limits.changes_per_hour, 1_000);
+    assert_eq!(
         (s.hashing.memory_kib, s.hashing.passes, s.hashing.queue),
         (19_456, 2, 128)
     );

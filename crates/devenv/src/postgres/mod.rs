@@ -24,6 +24,9 @@ pub enum PostgresProfile {
     Durable,
     /// For tests: as fast as possible, the data goes with the server.
     Throwaway,
+    /// For measurements: durable, with room in memory for large tables, and nothing in the
+    /// background that would run in one measurement and not in the next.
+    Measured,
 }
 
 /// Where and how a server is booted.
@@ -157,6 +160,15 @@ fn arguments(config: &PostgresConfig, data_dir: &Path) -> Vec<String> {
             "autovacuum=off",
             "jit=off",
             "max_connections=300",
+        ],
+        PostgresProfile::Measured => &[
+            "fsync=on",
+            "synchronous_commit=on",
+            "autovacuum=off",
+            "max_connections=100",
+            "max_wal_size=4GB",
+            // The last one given holds.
+            "shared_buffers=1GB",
         ],
     };
     let settings = common

@@ -71,7 +71,7 @@ pub struct AccountAdjusted {
 pub struct PercentageChanged {
     /// Who gets the shares.
     pub agent_id: AgentGuid,
-    /// Who gives them.
+    /// Who gives them. Shares of a deleted agent follow a lower one above it: then who set that.
     pub set_by: AgentGuid,
     /// First day on which they hold, in the calendar of the brand.
     pub effective_from: NaiveDate,

@@ -13,6 +13,8 @@ pub enum Purpose {
     EditPhoneOld,
     /// Binds or replaces a payout account.
     EditBank,
+    /// Proves a parent that gives a sub a new password.
+    ResetSub,
 }
 
 impl Purpose {
@@ -24,6 +26,7 @@ impl Purpose {
             Self::EditPhone => "edit_phone",
             Self::EditPhoneOld => "edit_phone_old",
             Self::EditBank => "edit_bank",
+            Self::ResetSub => "reset_sub",
         }
     }
 }

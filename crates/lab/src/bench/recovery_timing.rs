@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::{
     RecoveryTimingArgs,
+    accounts::{self, Account, HOST},
     compare::Comparison,
     http::Client,
-    stage::{Account, HOST, Stage},
 };
-use crate::{out::say, table};
+use crate::{out::say, stage::Stage, table};
 
 const ACCOUNTS: usize = 50;
 /// Longer than a message takes to the provider, which must not disturb the next answer.
@@ -99,7 +99,9 @@ pub(super) async fn run(args: &RecoveryTimingArgs) -> anyhow::Result<()> {
     let known: Vec<Account> = accounts("known", 8100).collect();
     let unknown: Vec<Account> = accounts("nobody", 8900).collect();
     say!("booting an API over servers of its own");
-    let stage = Stage::set(&limits(args), &known).await?;
+    let mut stage = Stage::set(&limits(args)).await?;
+    accounts::write(&stage.lab()?, &known).await?;
+    stage.start_api().await?;
     let mut client = Client::connect(stage.address, HOST).await?;
     let mut known: Vec<Subject> = known.into_iter().map(Subject::new).collect();
     let mut unknown: Vec<Subject> = unknown.into_iter().map(Subject::new).collect();

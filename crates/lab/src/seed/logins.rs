@@ -6,7 +6,7 @@ use super::world::{BRAND_A, BRAND_B, PasswordForm, Storage};
 use crate::table;
 
 /// Password of every demo agent.
-pub(super) const PASSWORD: &str = "demo-password-1";
+pub(crate) const PASSWORD: &str = "demo-password-1";
 const PAYOUT_PASSWORD: &str = "246810";
 
 /// An agent with a fixed name and place.

@@ -8,13 +8,13 @@
 mod activity;
 mod agents;
 mod books;
-mod bulk;
+pub(crate) mod bulk;
 mod catalogue;
 mod coupons;
 mod dice;
 mod ids;
 mod ledger;
-mod logins;
+pub(crate) mod logins;
 mod messages;
 mod money;
 mod names;
@@ -40,6 +40,7 @@ use crate::{
     out::say,
 };
 
+const AGENTS: u32 = 60;
 const PLAYERS_PER_AGENT: usize = 33;
 /// Any number; two seeds at once take turns by it.
 const LOCK: i64 = 7_246_152_001;
@@ -53,11 +54,23 @@ pub(crate) struct Args {
     #[arg(long)]
     print_logins: bool,
     /// How many agents; players and all else grow with them.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(20..=2000))]
+    #[arg(long, default_value_t = AGENTS, value_parser = clap::value_parser!(u32).range(20..=2000))]
     agents: u32,
     /// So many more players, in a deep tree below demo_agent; takes minutes for a million.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
     players: Option<u32>,
+}
+
+impl Args {
+    /// What `cargo dev up` fills in.
+    pub(crate) fn demo() -> Self {
+        Self {
+            reset: false,
+            print_logins: false,
+            agents: AGENTS,
+            players: None,
+        }
+    }
 }
 
 pub(crate) async fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {

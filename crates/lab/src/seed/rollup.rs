@@ -31,6 +31,10 @@ pub(super) async fn store(conn: &mut PgConnection) -> anyhow::Result<u64> {
             first = until + Duration::days(1);
         }
     }
-    sqlx::query("DELETE FROM stat_dirty").execute(conn).await?;
+    sqlx::raw_sql(
+        "DELETE FROM stat_dirty; DELETE FROM stat_dirty_active; DELETE FROM stat_rebuild",
+    )
+    .execute(conn)
+    .await?;
     Ok(rows)
 }

@@ -54,3 +54,62 @@ pub async fn append(tx: &mut Tx, event: &DomainEvent) -> Result<(), DbError> {
     tx.count_event();
     Ok(())
 }
+
+/// Events that one statement appends: bounds the memory of a statement, whatever is asked for.
+const AT_ONCE: usize = 200;
+
+/// As [`append`], for several events, in their order, with one statement for each two hundred.
+///
+/// # Errors
+/// As [`append`].
+pub async fn append_all(tx: &mut Tx, events: &[DomainEvent]) -> Result<(), DbError> {
+    for events in events.chunks(AT_ONCE) {
+        append_chunk(tx, events).await?;
+    }
+    Ok(())
+}
+
+async fn append_chunk(tx: &mut Tx, events: &[DomainEvent]) -> Result<(), DbError> {
+    let occurred_at: Vec<_> = events.iter().map(|event| event.occurred_at).collect();
+    let event_id: Vec<_> = events.iter().map(|event| event.event_id).collect();
+    let event_type: Vec<_> = events.iter().map(|e| e.event_type().to_owned()).collect();
+    let aggregate_type: Vec<_> = events
+        .iter()
+        .map(|e| e.aggregate_type().to_owned())
+        .collect();
+    let aggregate_id: Vec<_> = events.iter().map(DomainEvent::aggregate_id).collect();
+    let brand_id: Vec<_> = events.iter().map(|event| event.brand_id.0).collect();
+    let payload: Vec<_> = events.iter().map(DomainEvent::payload).collect();
+    // The order of the rows is the order of their ids: those of one aggregate follow each other.
+    sqlx::query!(
+        r#"
+        WITH event AS (
+            INSERT INTO agent_outbox (occurred_at, event_id, shard, event_type, aggregate_type, aggregate_id,
+                                      brand_id, schema_version, payload)
+            SELECT e.occurred_at, e.event_id, (hashtextextended(e.aggregate_type || ':' || e.aggregate_id, 0) & 15)::smallint,
+                   e.event_type, e.aggregate_type, e.aggregate_id, e.brand_id, $8, e.payload
+            FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::jsonb[])
+                 WITH ORDINALITY AS e (occurred_at, event_id, event_type, aggregate_type, aggregate_id, brand_id,
+                                       payload, place)
+            ORDER BY e.place
+            RETURNING shard, id, occurred_at, hashtextextended(aggregate_type || ':' || aggregate_id, 0) AS hash
+        )
+        INSERT INTO agent_outbox_pending (shard, id, occurred_at, aggregate_hash)
+        SELECT shard, id, occurred_at, hash FROM event
+        "#,
+        &occurred_at,
+        &event_id,
+        &event_type,
+        &aggregate_type,
+        &aggregate_id,
+        &brand_id,
+        &payload,
+        SCHEMA_VERSION,
+    )
+    .execute(tx.conn())
+    .await?;
+    for _ in events {
+        tx.count_event();
+    }
+    Ok(())
+}

@@ -1,14 +1,14 @@
 //! What an agent granted and took back.
 
-use agent_domain::{
-    AgentGuid, BrandScope,
-    page::{PageRequest, TOTAL_CAP},
-    portal::coupon::CouponStatus,
-};
+use agent_domain::{AgentGuid, BrandScope, page::PageRequest, portal::coupon::CouponStatus};
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
-use crate::{error::DbError, tx::Tx};
+use crate::{
+    error::DbError,
+    rows::{Rows, rows},
+    tx::Tx,
+};
 
 /// One thing that an agent did with a coupon.
 #[derive(Clone, Debug)]
@@ -40,17 +40,14 @@ pub struct LogFilter {
 
 /// One page, newest first. Ask within [`crate::Db::report`]: what is taken back has an index of its
 /// own, and so have the coupons of a player; the planner uses them when it knows the filter.
-///
-/// # Errors
-/// The statement failed.
-pub async fn list(
-    tx: &mut Tx,
+pub fn list<'t>(
+    tx: &'t mut Tx,
     scope: &BrandScope,
     agent: AgentGuid,
     filter: &LogFilter,
     page: PageRequest,
-) -> Result<Vec<LogRow>, DbError> {
-    let rows = sqlx::query_as!(
+) -> Rows<'t, LogRow> {
+    let fetched = sqlx::query_as!(
         LogRow,
         r#"
         SELECT l.coupon_id, c.player_id, p.username AS player_username, t.name AS template_name, c.amount,
@@ -69,15 +66,14 @@ pub async fn list(
         filter.player,
         filter.status.map(CouponStatus::as_str),
         filter.recycled_only,
-        page.size,
+        page.limit(),
         page.offset(),
     )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows)
+    .fetch(tx.conn());
+    rows(fetched)
 }
 
-/// How many rows the filter matches, counted up to one more than the cap.
+/// How many rows the filter matches, counted up to one more than `cap`.
 ///
 /// # Errors
 /// The statement failed.
@@ -86,6 +82,7 @@ pub async fn count(
     scope: &BrandScope,
     agent: AgentGuid,
     filter: &LogFilter,
+    cap: i64,
 ) -> Result<i64, DbError> {
     let count = sqlx::query_scalar!(
         r#"
@@ -102,7 +99,7 @@ pub async fn count(
         filter.player,
         filter.status.map(CouponStatus::as_str),
         filter.recycled_only,
-        TOTAL_CAP + 1,
+        cap + 1,
     )
     .fetch_one(tx.conn())
     .await?;

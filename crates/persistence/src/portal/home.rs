@@ -1,5 +1,4 @@
-//! Numbers of the dashboard. Sums come from the agents' days; only who played on any of several
-//! days has to be counted from the players' days.
+//! Numbers of the dashboard, from the agents' days.
 
 use agent_domain::{
     AgentGuid, BrandScope,
@@ -46,29 +45,38 @@ pub struct Step<T> {
     pub value: T,
 }
 
-fn step<T>(bucket: i32, value: T) -> Step<T> {
-    // Buckets are counted from 1.
-    let index = usize::try_from(bucket - 1).unwrap_or_default();
-    Step { index, value }
+/// What an agent's players did over some days.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Activity {
+    pub totals: Totals,
+    /// Players who bet or deposited, each counted once.
+    pub active_players: i64,
 }
 
-/// Sums of an agent over the steps that begin on `starts`; steps in which nothing happened are
-/// missing.
+/// What happened in each of the steps that begin on `starts`, of at most 92 days of the range each;
+/// steps in which nothing happened are missing.
+///
+/// Of a day's active players those count who were not active since the step began; of days that
+/// are not summed up by this version yet, all.
 ///
 /// # Errors
 /// The statement failed.
-pub async fn sums(
+pub async fn activity(
     tx: &mut Tx,
     scope: &BrandScope,
     agent: AgentGuid,
     whose: StatScope,
     range: DayRange,
     starts: &[NaiveDate],
-) -> Result<Vec<Step<Totals>>, DbError> {
+) -> Result<Vec<Step<Activity>>, DbError> {
     let rows = sqlx::query!(
         r#"
-        SELECT width_bucket(stat_date, $6::date[]) AS "bucket!", sum(new_players)::bigint AS "new_players!",
-               sum(new_subs)::bigint AS "new_subs!", sum(active_players)::bigint AS "player_days!", sum(ftd_count)::bigint AS "ftd_count!",
+        SELECT bucket AS "bucket!", sum(new_players)::bigint AS "new_players!",
+               sum(new_subs)::bigint AS "new_subs!", sum(active_players)::bigint AS "player_days!",
+               sum(CASE WHEN gaps IS NULL THEN active_players
+                        ELSE coalesce(players[width_bucket((stat_date - since)::smallint, gaps) + 1], 0) END)::bigint
+                   AS "active_players!",
+               sum(ftd_count)::bigint AS "ftd_count!",
                sum(ftd_amount) AS "ftd_amount!", sum(deposit_amount) AS "deposit_amount!",
                sum(deposit_count)::bigint AS "deposit_count!", sum(withdraw_amount) AS "withdraw_amount!",
                sum(withdraw_count)::bigint AS "withdraw_count!", sum(bet_amount) AS "bet_amount!",
@@ -76,9 +84,13 @@ pub async fn sums(
                sum(win_amount) AS "win_amount!", sum(bonus_amount) AS "bonus_amount!",
                sum(fee_amount) AS "fee_amount!", sum(royalty_amount) AS "royalty_amount!",
                sum(commission) AS "commission!"
-        FROM agent_stat_daily
-        WHERE brand_id = $1 AND agent_id = $2 AND scope = $3 AND stat_date BETWEEN $4 AND $5
-        GROUP BY 1
+        FROM (SELECT d.*, a.gaps, a.players, b.bucket, greatest(($6::date[])[b.bucket], $4) AS since
+              FROM agent_stat_daily d
+              CROSS JOIN LATERAL width_bucket(d.stat_date, $6::date[]) AS b (bucket)
+              LEFT JOIN agent_active_daily a ON a.brand_id = d.brand_id AND a.agent_id = d.agent_id
+                   AND a.scope = d.scope AND a.stat_date = d.stat_date AND a.stat_date BETWEEN $4 AND $5
+              WHERE d.brand_id = $1 AND d.agent_id = $2 AND d.scope = $3 AND d.stat_date BETWEEN $4 AND $5) AS days
+        GROUP BY bucket
         "#,
         scope.id().0,
         agent.0,
@@ -89,57 +101,20 @@ pub async fn sums(
     )
     .fetch_all(tx.conn())
     .await?;
+    let step = |bucket: i32, value| Step {
+        // Buckets are counted from 1.
+        index: usize::try_from(bucket - 1).unwrap_or_default(),
+        value,
+    };
     Ok(rows
         .into_iter()
-        .map(|row| step(row.bucket, totals!(row)))
-        .collect())
-}
-
-/// How many players bet or deposited within each step, each player counted once. Takes time with
-/// the number of players' days: about a second for a quarter of a million.
-///
-/// # Errors
-/// The statement failed or took too long.
-pub async fn active_players(
-    tx: &mut Tx,
-    scope: &BrandScope,
-    agent: AgentGuid,
-    whose: StatScope,
-    range: DayRange,
-    starts: &[NaiveDate],
-) -> Result<Vec<Step<i64>>, DbError> {
-    let rows = sqlx::query!(
-        r#"
-        WITH whose AS (
-            SELECT $2::bigint AS guid
-            UNION ALL
-            SELECT s.guid FROM agent s
-            WHERE $3 AND s.guid <> $2 AND s.path ~>=~ (SELECT a.path FROM agent a WHERE a.guid = $2)
-              AND s.path ~<~ (SELECT left(a.path, -1) || '0' FROM agent a WHERE a.guid = $2)
-        )
-        SELECT bucket AS "bucket!", count(*) AS "players!"
-        FROM (SELECT width_bucket(days.stat_date, $6::date[]) AS bucket, days.player_id
-              -- Agent by agent, through the index: the caller asks only where that is the best way.
-              FROM whose CROSS JOIN LATERAL (
-                  SELECT d.stat_date, d.player_id FROM player_stat_daily d
-                  WHERE d.brand_id = $1 AND d.agent_id = whose.guid AND d.stat_date BETWEEN $4 AND $5
-                    AND (d.bet_count > 0 OR d.deposit_count > 0)
-                  OFFSET 0) AS days
-              GROUP BY 1, 2) AS played
-        GROUP BY 1
-        "#,
-        scope.id().0,
-        agent.0,
-        whose == StatScope::Team,
-        range.first,
-        range.last,
-        starts,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| step(row.bucket, row.players))
+        .map(|row| {
+            let activity = Activity {
+                totals: totals!(row),
+                active_players: row.active_players,
+            };
+            step(row.bucket, activity)
+        })
         .collect())
 }
 

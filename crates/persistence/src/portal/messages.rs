@@ -1,14 +1,14 @@
 //! Messages to agents, and which of them were read.
 
-use agent_domain::{
-    AgentGuid, BrandScope,
-    page::{PageRequest, TOTAL_CAP},
-    portal::messages::MessageKind,
-};
+use agent_domain::{AgentGuid, BrandScope, page::PageRequest, portal::messages::MessageKind};
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use crate::{error::DbError, tx::Tx};
+use crate::{
+    error::DbError,
+    rows::{Rows, rows},
+    tx::Tx,
+};
 
 /// A message in a list.
 #[derive(Clone, Debug)]
@@ -33,18 +33,15 @@ pub struct MessageFilter {
 }
 
 /// Pinned ones first, then the newest.
-///
-/// # Errors
-/// The statement failed.
-pub async fn list(
-    tx: &mut Tx,
+pub fn list<'t>(
+    tx: &'t mut Tx,
     scope: &BrandScope,
     agent: AgentGuid,
     filter: MessageFilter,
     page: PageRequest,
     now: DateTime<Utc>,
-) -> Result<Vec<MessageRow>, DbError> {
-    let rows = sqlx::query_as!(
+) -> Rows<'t, MessageRow> {
+    let fetched = sqlx::query_as!(
         MessageRow,
         r#"
         SELECT id AS "id!", kind AS "kind!", title AS "title!", left(body, 120) AS "preview!", is_read AS "is_read!",
@@ -58,15 +55,14 @@ pub async fn list(
         now,
         filter.kind.map(MessageKind::as_str),
         filter.unread_only,
-        page.size,
+        page.limit(),
         page.offset(),
     )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows)
+    .fetch(tx.conn());
+    rows(fetched)
 }
 
-/// How many a list would show, counted up to one more than the cap.
+/// How many a list would show, counted up to one more than `cap`.
 ///
 /// # Errors
 /// The statement failed.
@@ -76,6 +72,7 @@ pub async fn count(
     agent: AgentGuid,
     filter: MessageFilter,
     now: DateTime<Utc>,
+    cap: i64,
 ) -> Result<i64, DbError> {
     let count = sqlx::query_scalar!(
         r#"
@@ -88,7 +85,7 @@ pub async fn count(
         now,
         filter.kind.map(MessageKind::as_str),
         filter.unread_only,
-        TOTAL_CAP + 1,
+        cap + 1,
     )
     .fetch_one(tx.conn())
     .await?;

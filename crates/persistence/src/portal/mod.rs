@@ -25,6 +25,7 @@ pub mod report;
 pub mod sub;
 pub mod sub_add;
 pub mod sub_edit;
+pub mod sub_reset;
 pub mod sub_tree;
 pub mod withdraw;
 pub mod withdraw_transition;

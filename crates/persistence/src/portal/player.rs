@@ -2,7 +2,7 @@
 
 use agent_domain::{
     AgentGuid, BrandScope,
-    page::{DayRange, PageRequest, TOTAL_CAP},
+    page::{DayRange, PageRequest},
     portal::coupon::CouponStatus,
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -10,9 +10,15 @@ use rust_decimal::Decimal;
 use sqlx::PgPool;
 
 use super::downline::OwnedPlayer;
-use crate::{error::DbError, tx::Tx};
+use crate::{
+    error::DbError,
+    rows::{Rows, rows},
+    tx::Tx,
+};
 
-/// A player, and all that it ever did for the agent who asks and those below.
+/// A player, and all that it ever did for the agent who asks and those below: money from the time
+/// when it belonged to somebody else is not theirs to see. For a player who never did, deposits and
+/// withdrawals are the totals that are kept with the player.
 #[derive(Clone, Debug)]
 pub struct PlayerDetail {
     pub player_id: i64,
@@ -53,18 +59,29 @@ pub async fn detail(
         SELECT p.player_id, p.username, d.guid AS agent_guid, d.username AS agent_username, p.status, p.tags,
                p.registered_at, p.first_deposit_at, p.last_login_at,
                p.attribution ->> 'domain' AS attribution_domain, p.attributed_at,
-               p.deposit_amount, p.withdraw_amount, did.bet_amount AS "bet_amount!",
-               did.valid_bet_amount AS "valid_bet_amount!", did.win_amount AS "win_amount!",
-               did.bonus_amount AS "bonus_amount!", did.ngr AS "ngr!"
-        FROM player p JOIN agent d ON d.guid = p.agent_id
+               CASE WHEN moved.from_elsewhere THEN did.deposit_amount ELSE p.deposit_amount END AS "deposit_amount!",
+               CASE WHEN moved.from_elsewhere THEN did.withdraw_amount ELSE p.withdraw_amount END AS "withdraw_amount!",
+               did.bet_amount AS "bet_amount!", did.valid_bet_amount AS "valid_bet_amount!",
+               did.win_amount AS "win_amount!", did.bonus_amount AS "bonus_amount!", did.ngr AS "ngr!"
+        FROM player p JOIN agent d ON d.guid = p.agent_id JOIN agent a ON a.guid = $1
         CROSS JOIN LATERAL (
-            SELECT coalesce(sum(s.bet_amount), 0) AS bet_amount,
-                   coalesce(sum(s.valid_bet_amount), 0) AS valid_bet_amount,
-                   coalesce(sum(s.win_amount), 0) AS win_amount,
-                   coalesce(sum(s.bonus_amount), 0) AS bonus_amount,
-                   coalesce(sum(s.bet_amount - s.win_amount - s.bonus_amount - s.fee_amount - s.royalty_amount), 0) AS ngr
-            FROM player_stat_daily s JOIN agent o ON o.guid = s.agent_id JOIN agent a ON a.guid = $1
-            WHERE s.player_id = p.player_id AND s.brand_id = p.brand_id AND starts_with(o.path, a.path)) AS did
+            SELECT coalesce(sum(s.deposit_amount) FILTER (WHERE own.day), 0) AS deposit_amount,
+                   coalesce(sum(s.withdraw_amount) FILTER (WHERE own.day), 0) AS withdraw_amount,
+                   coalesce(sum(s.bet_amount) FILTER (WHERE own.day), 0) AS bet_amount,
+                   coalesce(sum(s.valid_bet_amount) FILTER (WHERE own.day), 0) AS valid_bet_amount,
+                   coalesce(sum(s.win_amount) FILTER (WHERE own.day), 0) AS win_amount,
+                   coalesce(sum(s.bonus_amount) FILTER (WHERE own.day), 0) AS bonus_amount,
+                   coalesce(sum(s.bet_amount - s.win_amount - s.bonus_amount - s.fee_amount - s.royalty_amount)
+                            FILTER (WHERE own.day), 0) AS ngr,
+                   coalesce(bool_or(NOT own.day), false) AS elsewhere
+            FROM player_stat_daily s JOIN agent o ON o.guid = s.agent_id
+            CROSS JOIN LATERAL (SELECT starts_with(o.path, a.path) AS day) AS own
+            WHERE s.player_id = p.player_id AND s.brand_id = p.brand_id) AS did
+        CROSS JOIN LATERAL (
+            -- Days may be gone by now, the log is not.
+            SELECT did.elsewhere OR EXISTS (
+                SELECT FROM player_attribution_log l JOIN agent f ON f.guid = l.from_agent
+                WHERE l.player_id = p.player_id AND l.from_agent IS NOT NULL AND NOT starts_with(f.path, a.path)) AS from_elsewhere) AS moved
         WHERE p.player_id = $2
         "#,
         asking.0,
@@ -173,18 +190,15 @@ pub struct CouponFilter {
 }
 
 /// The newest first.
-///
-/// # Errors
-/// The statement failed.
-pub async fn coupons(
-    tx: &mut Tx,
+pub fn coupons<'t>(
+    tx: &'t mut Tx,
     scope: &BrandScope,
     asking: AgentGuid,
     player: OwnedPlayer,
     filter: CouponFilter,
     page: PageRequest,
-) -> Result<Vec<PlayerCoupon>, DbError> {
-    let rows = sqlx::query_as!(
+) -> Rows<'t, PlayerCoupon> {
+    let fetched = sqlx::query_as!(
         PlayerCoupon,
         r#"
         SELECT c.coupon_id, c.template_id, t.name, c.amount, c.status, c.granted_at, c.used_at, c.recycled_at,
@@ -200,16 +214,15 @@ pub async fn coupons(
         filter.granted.0,
         filter.granted.1,
         filter.status.map(CouponStatus::as_str),
-        page.size,
+        page.limit(),
         page.offset(),
         asking.0,
     )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows)
+    .fetch(tx.conn());
+    rows(fetched)
 }
 
-/// As many as [`coupons`] would show, counted up to one more than the cap.
+/// As many as [`coupons`] would show, counted up to one more than `cap`.
 ///
 /// # Errors
 /// The statement failed.
@@ -219,6 +232,7 @@ pub async fn count_coupons(
     asking: AgentGuid,
     player: OwnedPlayer,
     filter: CouponFilter,
+    cap: i64,
 ) -> Result<i64, DbError> {
     let count = sqlx::query_scalar!(
         r#"
@@ -232,7 +246,7 @@ pub async fn count_coupons(
         filter.granted.0,
         filter.granted.1,
         filter.status.map(CouponStatus::as_str),
-        TOTAL_CAP + 1,
+        cap + 1,
         asking.0,
     )
     .fetch_one(tx.conn())

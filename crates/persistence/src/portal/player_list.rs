@@ -10,17 +10,20 @@ use agent_domain::{
     portal::player::PlayerSort,
 };
 use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt as _;
 use rust_decimal::Decimal;
 
 use super::player_selection::{Selection, over_selected};
-use crate::{error::DbError, tx::Tx};
+use crate::{
+    error::DbError,
+    rows::{Rows, rows},
+    tx::Tx,
+};
 
-/// Numbers of the players of a page, of as many as [`count`] found. Only the first [`TOTAL_CAP`]
-/// players of an order have a page: farther ones cost the more the farther they are, and a narrower
-/// filter finds them.
+/// Numbers of the players of a page, of as many as [`count`] found.
 ///
-/// Where few are selected, all are read and sorted. The index of an order, left to itself, is
-/// sometimes followed past a million others to find twenty of them.
+/// Where few are selected, or all of them are wanted, all are read and sorted. The index of an order,
+/// left to itself, is sometimes followed past a million others to find twenty of them.
 ///
 /// # Errors
 /// The statement failed.
@@ -31,12 +34,11 @@ pub async fn page(
     sort: Sort<PlayerSort>,
     page: PageRequest,
 ) -> Result<Vec<i64>, DbError> {
-    let offset = page.offset();
-    let limit = page.size.min(TOTAL_CAP - offset);
-    if limit <= 0 || offset >= counted {
+    let (offset, limit) = (page.offset(), page.limit());
+    if limit == 0 || offset >= counted {
         return Ok(Vec::new());
     }
-    let few = counted <= TOTAL_CAP;
+    let few = counted <= limit.max(TOTAL_CAP);
     // An order cannot be a parameter, if an index is to give it. OFFSET 0 keeps it from that.
     macro_rules! ordered {
         ($order:literal) => {
@@ -97,17 +99,17 @@ pub async fn page(
     Ok(found?)
 }
 
-/// How many players are selected, counted up to one more than the cap.
+/// How many players are selected, counted up to one more than `cap`.
 ///
 /// # Errors
 /// The statement failed.
-pub async fn count(tx: &mut Tx, selection: &Selection) -> Result<i64, DbError> {
+pub async fn count(tx: &mut Tx, selection: &Selection, cap: i64) -> Result<i64, DbError> {
     let count = over_selected!(
         query_scalar,
         r#"SELECT count(*) AS "count!" FROM (SELECT"#,
         "LIMIT $9) AS counted",
         selection,
-        TOTAL_CAP + 1
+        cap + 1
     )
     .fetch_one(tx.conn())
     .await?;
@@ -148,16 +150,13 @@ pub struct PlayerRow {
 
 /// The players of a page, in its order, with what they did on some days. A day counts for the
 /// agent who had the player then, as in the roll-ups (Q-97).
-///
-/// # Errors
-/// The statement failed.
-pub async fn rows(
-    tx: &mut Tx,
+pub fn list<'t>(
+    tx: &'t mut Tx,
     selection: &Selection,
     page: &[i64],
     days: DayRange,
-) -> Result<Vec<PlayerRow>, DbError> {
-    let rows = sqlx::query!(
+) -> Rows<'t, PlayerRow> {
+    let fetched = sqlx::query!(
         r#"
         SELECT p.player_id, p.username, a.guid, a.username AS agent_username, p.status, p.tags, p.registered_at,
                p.first_deposit_at, p.last_login_at, p.deposit_amount AS total_deposit_amount,
@@ -185,9 +184,8 @@ pub async fn rows(
         days.first,
         days.last,
     )
-    .fetch_all(tx.conn())
-    .await?;
-    let rows = rows.into_iter().map(|row| PlayerRow {
+    .fetch(tx.conn());
+    rows(fetched.map_ok(|row| PlayerRow {
         player_id: row.player_id,
         username: row.username,
         agent_guid: AgentGuid(row.guid),
@@ -207,8 +205,7 @@ pub async fn rows(
             win_amount: row.win_amount,
             ngr: row.ngr,
         },
-    });
-    Ok(rows.collect())
+    }))
 }
 
 /// What the selected players did, added up from their days: for selections that were counted

@@ -3,6 +3,10 @@
 //! A share of a direct sub is judged and written under the locks of the one who gives it and of
 //! the sub, in this order. Whoever changes a share above or below waits for one of them, so at no
 //! day an agent ends up with more than the one above it.
+//!
+//! A deleted agent gives and gets nothing any more, but its part is still taken off what the one
+//! above earns on its team. It must not hold up those above: where the share above is lowered, its
+//! own follows ([`AuditedTx::insert_shares`]), and who counts are those below it.
 
 use agent_domain::{
     AgentGuid, BrandScope,
@@ -187,21 +191,27 @@ pub async fn bounds(
     let rows = sqlx::query_as!(
         Bounds,
         r#"
-        WITH asked AS (
+        WITH RECURSIVE asked AS (
             SELECT p.provider_id,
                    (SELECT min(s.effective_from) FROM agent_provider_percentage s
                     WHERE s.agent_id = $2 AND s.brand_id = $3 AND s.provider_id = p.provider_id
                       AND s.effective_from > $5) AS until
             FROM brand_provider bp JOIN provider p USING (provider_id)
             WHERE bp.brand_id = $3 AND bp.enabled AND p.enabled AND p.provider_id = ANY($4)
+        ), below AS (
+            SELECT guid, status FROM agent WHERE parent_guid = $2
+            UNION ALL
+            SELECT c.guid, c.status FROM below b JOIN agent c ON c.parent_guid = b.guid WHERE b.status = 'deleted'
         )
         SELECT a.provider_id,
                greatest(0,
-                   (SELECT max(provider_share(c.guid, $3, a.provider_id, $5)) FROM agent c WHERE c.parent_guid = $2),
-                   (SELECT max(s.percentage) FROM agent c
+                   (SELECT max(provider_share(c.guid, $3, a.provider_id, $5)) FROM below c WHERE c.status <> 'deleted'),
+                   -- Of a deleted one too: what was set is never changed.
+                   (SELECT max(s.percentage) FROM below c
                     JOIN agent_provider_percentage s ON s.agent_id = c.guid
-                    WHERE c.parent_guid = $2 AND s.brand_id = $3 AND s.provider_id = a.provider_id
-                      AND s.effective_from > $5 AND (a.until IS NULL OR s.effective_from < a.until))) AS "min!",
+                    WHERE s.brand_id = $3 AND s.provider_id = a.provider_id
+                      AND (s.effective_from > $5 OR (s.effective_from = $5 AND c.status = 'deleted'))
+                      AND (a.until IS NULL OR s.effective_from < a.until))) AS "min!",
                least(provider_share($1, $3, a.provider_id, $5),
                    (SELECT min(s.percentage) FROM agent_provider_percentage s
                     WHERE s.agent_id = $1 AND s.brand_id = $3 AND s.provider_id = a.provider_id
@@ -223,9 +233,16 @@ pub async fn bounds(
     Ok(rows)
 }
 
+/// A share of a deleted agent that followed the one above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lowered {
+    pub agent: AgentGuid,
+    pub share: Share,
+}
+
 impl AuditedTx<'_> {
-    /// Writes shares of a sub that hold from a day on. They were judged by [`bounds`] in this
-    /// transaction.
+    /// Writes shares of a sub that hold from a day on, and lowers to them what deleted agents below
+    /// it have more; gives the latter. They were judged by [`bounds`] in this transaction.
     ///
     /// # Errors
     /// The statement failed.
@@ -235,15 +252,26 @@ impl AuditedTx<'_> {
         day: NaiveDate,
         shares: &[Share],
         at: DateTime<Utc>,
-    ) -> Result<(), DbError> {
+    ) -> Result<Vec<Lowered>, DbError> {
         let providers: Vec<i32> = shares.iter().map(|share| share.provider_id).collect();
         let percentages: Vec<Decimal> = shares.iter().map(|share| share.percentage).collect();
-        sqlx::query!(
+        let written = sqlx::query!(
             r#"
+            WITH RECURSIVE given AS (
+                SELECT * FROM unnest($6::integer[], $7::numeric[]) AS s (provider_id, percentage)
+            ), gone AS (
+                SELECT guid FROM agent WHERE parent_guid = $1 AND status = 'deleted'
+                UNION ALL
+                SELECT c.guid FROM gone g JOIN agent c ON c.parent_guid = g.guid WHERE c.status = 'deleted'
+            )
             INSERT INTO agent_provider_percentage (agent_id, brand_id, provider_id, effective_from, percentage,
                                                    set_by, created_at)
-            SELECT $1, $2, provider_id, $3, percentage, $4, $5
-            FROM unnest($6::integer[], $7::numeric[]) AS s (provider_id, percentage)
+            SELECT agent_id, $2, provider_id, $3, percentage, $4, $5
+            FROM (SELECT $1 AS agent_id, * FROM given
+                  UNION ALL
+                  SELECT guid, given.* FROM gone, given
+                  WHERE provider_share(guid, $2, provider_id, $3) > percentage) AS held
+            RETURNING agent_id, provider_id, percentage
             "#,
             grant.sub.0,
             grant.giver.brand,
@@ -253,8 +281,18 @@ impl AuditedTx<'_> {
             &providers,
             &percentages,
         )
-        .execute(self.tx().conn())
+        .fetch_all(self.tx().conn())
         .await?;
-        Ok(())
+        let lowered = written
+            .into_iter()
+            .filter(|row| row.agent_id != grant.sub.0);
+        let lowered = lowered.map(|row| Lowered {
+            agent: AgentGuid(row.agent_id),
+            share: Share {
+                provider_id: row.provider_id,
+                percentage: row.percentage,
+            },
+        });
+        Ok(lowered.collect())
     }
 }

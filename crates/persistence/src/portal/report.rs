@@ -2,13 +2,18 @@
 
 use agent_domain::{
     AgentGuid, BrandScope,
-    page::{DayRange, PageRequest, TOTAL_CAP},
+    page::{DayRange, PageRequest},
     portal::report::Totals,
 };
 use chrono::NaiveDate;
+use futures_util::TryStreamExt as _;
 
 use super::home::totals;
-use crate::{error::DbError, tx::Tx};
+use crate::{
+    error::DbError,
+    rows::{Rows, rows},
+    tx::Tx,
+};
 
 /// Which direct subs a report is of.
 #[derive(Clone, Debug, Default)]
@@ -27,18 +32,15 @@ pub struct SubTotals {
 }
 
 /// Over the whole range, by username; subs without activity too.
-///
-/// # Errors
-/// The statement failed.
-pub async fn by_sub(
-    tx: &mut Tx,
+pub fn by_sub<'t>(
+    tx: &'t mut Tx,
     scope: &BrandScope,
     agent: AgentGuid,
     filter: &ReportFilter,
     range: DayRange,
     page: PageRequest,
-) -> Result<Vec<SubTotals>, DbError> {
-    let rows = sqlx::query!(
+) -> Rows<'t, SubTotals> {
+    let fetched = sqlx::query!(
         r#"
         WITH shown AS MATERIALIZED (
             SELECT s.guid, s.username, s.nick_name FROM agent s
@@ -74,23 +76,19 @@ pub async fn by_sub(
         filter.keyword.as_deref(),
         range.first,
         range.last,
-        page.size,
+        page.limit(),
         page.offset(),
     )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| SubTotals {
-            totals: totals!(row),
-            guid: row.guid,
-            username: row.username,
-            nick_name: row.nick_name,
-        })
-        .collect())
+    .fetch(tx.conn());
+    rows(fetched.map_ok(|row| SubTotals {
+        totals: totals!(row),
+        guid: row.guid,
+        username: row.username,
+        nick_name: row.nick_name,
+    }))
 }
 
-/// How many subs the filter leaves, counted up to one more than the cap.
+/// How many subs the filter leaves, counted up to one more than `cap`.
 ///
 /// # Errors
 /// The statement failed.
@@ -99,6 +97,7 @@ pub async fn count_subs(
     scope: &BrandScope,
     agent: AgentGuid,
     filter: &ReportFilter,
+    cap: i64,
 ) -> Result<i64, DbError> {
     let count = sqlx::query_scalar!(
         r#"
@@ -112,7 +111,7 @@ pub async fn count_subs(
         scope.id().0,
         agent.0,
         filter.keyword.as_deref(),
-        TOTAL_CAP + 1,
+        cap + 1,
     )
     .fetch_one(tx.conn())
     .await?;
@@ -127,18 +126,15 @@ pub struct SubDay {
 }
 
 /// Days on which something happened, the latest first, then by username.
-///
-/// # Errors
-/// The statement failed.
-pub async fn by_day(
-    tx: &mut Tx,
+pub fn by_day<'t>(
+    tx: &'t mut Tx,
     scope: &BrandScope,
     agent: AgentGuid,
     filter: &ReportFilter,
     range: DayRange,
     page: PageRequest,
-) -> Result<Vec<SubDay>, DbError> {
-    let rows = sqlx::query!(
+) -> Rows<'t, SubDay> {
+    let fetched = sqlx::query!(
         r#"
         SELECT d.stat_date, s.guid, s.username, s.nick_name, d.new_players::bigint AS "new_players!",
                d.new_subs::bigint AS "new_subs!", d.active_players::bigint AS "player_days!",
@@ -159,23 +155,19 @@ pub async fn by_day(
         filter.keyword.as_deref(),
         range.first,
         range.last,
-        page.size,
+        page.limit(),
         page.offset(),
     )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| SubDay {
-            day: row.stat_date,
-            sub: SubTotals {
-                totals: totals!(row),
-                guid: row.guid,
-                username: row.username,
-                nick_name: row.nick_name,
-            },
-        })
-        .collect())
+    .fetch(tx.conn());
+    rows(fetched.map_ok(|row| SubDay {
+        day: row.stat_date,
+        sub: SubTotals {
+            totals: totals!(row),
+            guid: row.guid,
+            username: row.username,
+            nick_name: row.nick_name,
+        },
+    }))
 }
 
 /// Sums over all subs that the filter leaves, and how many days of subs they are made of.

@@ -4,14 +4,18 @@
 
 use agent_domain::{
     AgentGuid, BrandScope,
-    page::{DayRange, PageRequest, TOTAL_CAP},
+    page::{DayRange, PageRequest},
     portal::sub::SubStatus,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use sqlx::PgPool;
 
-use crate::{error::DbError, tx::Tx};
+use crate::{
+    error::DbError,
+    rows::{Rows, rows},
+    tx::Tx,
+};
 
 /// Which agents a list shows.
 #[derive(Clone, Debug, Default)]
@@ -72,19 +76,16 @@ pub struct SubRow {
 }
 
 /// One page of agents, the newest first; counts and sums are computed for its rows alone.
-///
-/// # Errors
-/// The statement failed.
-pub async fn list(
-    tx: &mut Tx,
+pub fn list<'t>(
+    tx: &'t mut Tx,
     scope: &BrandScope,
     asking: AgentGuid,
     filter: &SubFilter,
     range: DayRange,
     today: NaiveDate,
     page: PageRequest,
-) -> Result<Vec<SubRow>, DbError> {
-    let rows = sqlx::query_as!(
+) -> Rows<'t, SubRow> {
+    let fetched = sqlx::query_as!(
         SubRow,
         r#"
         WITH s AS MATERIALIZED (
@@ -141,18 +142,17 @@ pub async fn list(
         filter.parent(asking),
         filter.status(),
         filter.keyword,
-        page.size,
+        page.limit(),
         page.offset(),
         today,
         range.first,
         range.last,
     )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows)
+    .fetch(tx.conn());
+    rows(fetched)
 }
 
-/// How many a list would show, counted up to one more than the cap.
+/// How many a list would show, counted up to one more than `cap`.
 ///
 /// # Errors
 /// The statement failed.
@@ -161,6 +161,7 @@ pub async fn count(
     scope: &BrandScope,
     asking: AgentGuid,
     filter: &SubFilter,
+    cap: i64,
 ) -> Result<i64, DbError> {
     let count = sqlx::query_scalar!(
         r#"
@@ -176,7 +177,7 @@ pub async fn count(
         filter.parent(asking),
         filter.status(),
         filter.keyword,
-        TOTAL_CAP + 1,
+        cap + 1,
     )
     .fetch_one(tx.conn())
     .await?;

@@ -13,6 +13,7 @@ use crate::{audit::AuditedTx, error::DbError, tx::Tx};
 pub struct LockedSub {
     guid: AgentGuid,
     status: AgentStatus,
+    locked_by_parent: bool,
 }
 
 impl LockedSub {
@@ -24,6 +25,12 @@ impl LockedSub {
     #[must_use]
     pub fn status(&self) -> AgentStatus {
         self.status
+    }
+
+    /// Whether the agent above locked it, and no operator did.
+    #[must_use]
+    pub fn is_locked_by_parent(&self) -> bool {
+        self.locked_by_parent
     }
 }
 
@@ -37,9 +44,9 @@ pub async fn lock(
     asking: AgentGuid,
     guid: AgentGuid,
 ) -> Result<Option<LockedSub>, DbError> {
-    let status = sqlx::query_scalar!(
+    let row = sqlx::query!(
         r#"
-        SELECT status FROM agent
+        SELECT status, coalesce(locked_by = 'parent', false) AS "locked_by_parent!" FROM agent
         WHERE guid = $1 AND parent_guid = $2 AND status <> 'deleted' AND brand_status(guid, $3) IS NOT NULL
         FOR NO KEY UPDATE
         "#,
@@ -49,12 +56,13 @@ pub async fn lock(
     )
     .fetch_optional(tx.conn())
     .await?;
-    let locked = |status: String| {
-        let status = AgentStatus::parse(&status);
-        let status = status.ok_or_else(|| DbError::inconsistent("agent.status"))?;
-        Ok(LockedSub { guid, status })
-    };
-    status.map(locked).transpose()
+    let Some(row) = row else { return Ok(None) };
+    let status = AgentStatus::parse(&row.status);
+    Ok(Some(LockedSub {
+        guid,
+        status: status.ok_or_else(|| DbError::inconsistent("agent.status"))?,
+        locked_by_parent: row.locked_by_parent,
+    }))
 }
 
 impl AuditedTx<'_> {
@@ -86,7 +94,8 @@ impl AuditedTx<'_> {
         Ok(())
     }
 
-    /// Sets the state. One that stops being active loses its sessions, which a trigger sees to.
+    /// Sets the state, a lock as the parent's. An agent that stops being active loses its sessions,
+    /// which a trigger sees to; another one clears who locked it.
     ///
     /// # Errors
     /// The statement failed.
@@ -97,7 +106,7 @@ impl AuditedTx<'_> {
         at: DateTime<Utc>,
     ) -> Result<(), DbError> {
         sqlx::query!(
-            r#"UPDATE agent SET status = $2, updated_at = $3 WHERE guid = $1"#,
+            r#"UPDATE agent SET status = $2, locked_by = 'parent', updated_at = $3 WHERE guid = $1"#,
             sub.guid.0,
             status.as_str(),
             at,

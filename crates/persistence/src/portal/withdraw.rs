@@ -2,7 +2,7 @@
 
 use agent_domain::{
     AgentGuid, BrandScope, CardId, WithdrawNo,
-    page::PageRequest,
+    page::{DayRange, PageRequest},
     portal::withdraw::{Quote, WithdrawStatus, WithdrawTerms},
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -10,7 +10,12 @@ use rust_decimal::Decimal;
 use sqlx::PgPool;
 
 use super::account::{Balance, LockedAccount};
-use crate::{audit::AuditedTx, error::DbError, tx::Tx};
+use crate::{
+    audit::AuditedTx,
+    error::DbError,
+    rows::{Rows, rows},
+    tx::Tx,
+};
 
 /// The payout card that an order would use; number and holder are ciphertext.
 pub struct PayoutCard {
@@ -325,18 +330,28 @@ pub struct OrderFilter {
     pub status: Option<WithdrawStatus>,
 }
 
+impl OrderFilter {
+    /// Orders of some days of the brand.
+    #[must_use]
+    pub fn new(scope: &BrandScope, days: DayRange, status: Option<WithdrawStatus>) -> Self {
+        let (from, until) = days.instants(scope.brand().timezone);
+        Self {
+            from,
+            until,
+            status,
+        }
+    }
+}
+
 /// One page of orders, newest first.
-///
-/// # Errors
-/// The statement failed.
-pub async fn list(
-    tx: &mut Tx,
+pub fn list<'t>(
+    tx: &'t mut Tx,
     scope: &BrandScope,
     agent: AgentGuid,
     filter: &OrderFilter,
     page: PageRequest,
-) -> Result<Vec<OrderRow>, DbError> {
-    let rows = sqlx::query_as!(
+) -> Rows<'t, OrderRow> {
+    let fetched = sqlx::query_as!(
         OrderRow,
         r#"
         SELECT guid, withdraw_no, currency::text AS "currency!", amount, fee, net_amount, bank_name,
@@ -351,12 +366,11 @@ pub async fn list(
         filter.from,
         filter.until,
         filter.status.map(WithdrawStatus::as_str),
-        page.size,
+        page.limit(),
         page.offset(),
     )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows)
+    .fetch(tx.conn());
+    rows(fetched)
 }
 
 /// Count and amount of the orders of one state.

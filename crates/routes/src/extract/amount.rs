@@ -16,6 +16,9 @@ use utoipa::{
     },
 };
 
+/// Neither zero nor above [`money::MAX_REQUEST_AMOUNT`].
+const PATTERN: &str = r"^(?!0*(\.0*)?$)(?!1000000000000\.0*[1-9])([0-9]{1,12}|0[0-9]{12}|1000000000000)(\.[0-9]{1,2})?$";
+
 /// The text of an amount, not yet a number: a JSON string or a JSON integer, in a form any text.
 /// A JSON float is refused, because it has already lost what was written. Which decimals are
 /// allowed depends on the currency, so [`AmountText::parse`] asks for it.
@@ -73,7 +76,7 @@ impl PartialSchema for AmountText {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new()
             .schema_type(Type::String)
-            .pattern(Some(r"^[0-9]{1,13}(\.[0-9]{1,2})?$"))
+            .pattern(Some(PATTERN))
             .examples(["1500.00"]);
         let integer = ObjectBuilder::new()
             .schema_type(Type::Integer)

@@ -23,6 +23,7 @@ pub use idempotency::IdempotencyKey;
 pub use path::PathParam;
 pub use proof::{SignedIn, SourceOf, Visited};
 pub use query::QueryParams;
+pub(crate) use reader::MAX_INTEGER;
 
 #[cfg(test)]
 mod tests;

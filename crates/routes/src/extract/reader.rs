@@ -14,6 +14,10 @@ use serde::{
 use super::{fault::Fault, node::Node};
 use crate::middleware::RequestLog;
 
+/// Largest integer of a request: above 2^53 a client may have written another one than it meant
+/// (RFC 8259, section 6).
+pub(crate) const MAX_INTEGER: i64 = (1 << 53) - 1;
+
 /// Members that `T` does not know are ignored; under a legacy path their names go into the log
 ///
 pub(super) fn read<T: DeserializeOwned>(node: Node, log: &RequestLog) -> Result<T, Fault> {
@@ -27,14 +31,17 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn integer<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.node {
-            Node::Int(value) => visitor.visit_i64(value),
-            Node::UInt(value) => visitor.visit_u64(value),
-            Node::Raw(text) if is_integer(&text) => match text.parse() {
-                Ok(value) => visitor.visit_i64(value),
-                Err(_) => Err(Fault::new("is out of range")),
-            },
-            node => Err(misfit(&node, "must be an integer")),
+        let value = match self.node {
+            Node::Int(value) => Some(value),
+            Node::UInt(value) => i64::try_from(value).ok(),
+            Node::Float(value) if value.fract() == 0.0 => whole(value),
+            Node::Raw(text) if is_integer(&text) => text.parse().ok(),
+            node => return Err(misfit(&node, "must be an integer")),
+        };
+        let exact = -MAX_INTEGER..=MAX_INTEGER;
+        match value.filter(|value| exact.contains(value)) {
+            Some(value) => visitor.visit_i64(value),
+            None => Err(Fault::new("is out of range")),
         }
     }
 
@@ -80,6 +87,16 @@ impl<'a> Reader<'a> {
             node => Err(misfit(&node, "must be an object")),
         }
     }
+}
+
+/// The integer that a JSON number such as `7.0` is (JSON Schema 2020-12, section 6.1.1).
+fn whole(value: f64) -> Option<i64> {
+    const BEYOND: f64 = 9_007_199_254_740_992.0;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "whole, and far within the range of i64"
+    )]
+    (value.abs() < BEYOND).then_some(value as i64)
 }
 
 /// ASCII digits with an optional minus: what a JSON integer looks like, and no `+5`.

@@ -9,6 +9,7 @@ use garde::Validate;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     error::{ApiError, ProblemDocument},
@@ -16,6 +17,13 @@ use crate::{
     middleware::RequestLog,
     state::RouteState,
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(logout))
+        .routes(routes!(edit_password))
+}
 
 /// Credentials of an agent.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -31,7 +39,7 @@ pub struct LoginBody {
 /// A refresh token, good for one use.
 #[derive(Deserialize, Validate, ToSchema)]
 pub struct RefreshBody {
-    #[garde(length(bytes, min = 1, max = 512))]
+    #[garde(length(chars, min = 1, max = 512))]
     #[schema(min_length = 1, max_length = 512)]
     refresh_token: String,
 }

@@ -3,21 +3,38 @@
 use agent_domain::CardId;
 use agent_services::{
     App,
+    export::Opening,
     portal::{
-        bank::{self, Card},
+        bank::{self, Card, MaskedCard},
         withdraw::Asking,
     },
 };
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use garde::Validate;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    RouteState,
+    csv::{self, FormatQuery, columns},
     error::{ApiError, ProblemDocument},
-    extract::{PathParam, SignedIn, SourceOf, Valid},
+    extract::{PathParam, QueryParams, SignedIn, SourceOf, Valid},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(add))
+        .routes(routes!(make_default))
+        .routes(routes!(remove))
+}
 
 /// Own cards, masked, and the catalogue of banks.
 #[derive(Serialize, ToSchema)]
@@ -37,6 +54,8 @@ pub struct CardView {
     holder_masked: String,
     is_default: bool,
 }
+
+columns!(CardView: id, bank_id, bank_name, last4, holder_masked, is_default);
 
 #[derive(Serialize, ToSchema)]
 pub struct BankView {
@@ -63,7 +82,7 @@ pub struct AddCardBody {
     #[schema(max_length = 100)]
     branch: Option<String>,
     /// Six digits, of `/agent/edit/bank/send-sms`.
-    #[garde(length(bytes, min = 1, max = 32))]
+    #[garde(length(chars, min = 1, max = 32))]
     #[schema(min_length = 1, max_length = 32, example = "123456")]
     code: String,
 }
@@ -85,22 +104,22 @@ pub struct CardChangeBody {
 }
 
 /// Own payout cards and the catalogue of banks.
-#[utoipa::path(get, path = "/agent/bank/list", tag = "bank", responses(
-    (status = 200, description = "Cards and banks", body = BankListView),
+#[utoipa::path(get, path = "/agent/bank/list", tag = "bank", params(FormatQuery), responses(
+    (status = 200, description = "Cards and banks; CSV has the cards", body = BankListView),
 ))]
 pub async fn list(
     State(app): State<App>,
-    signed: SignedIn,
-) -> Result<Json<BankListView>, ApiError> {
-    let found = bank::list(&app, &signed.principal).await?;
-    let items = found.cards.into_iter().map(|card| CardView {
-        id: card.row.id,
-        bank_id: card.row.bank_id,
-        bank_name: card.row.bank_name,
-        last4: card.row.card_last4,
-        holder_masked: card.holder_masked,
-        is_default: card.row.is_default,
-    });
+    SignedIn { principal, scope }: SignedIn,
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
+    if format.is_csv() {
+        let opening = Opening::new(&app, &principal, "bank_cards")?;
+        let all = opening.ready(bank::list(&app, &principal).await?.cards)?;
+        let today = csv::today(&app, &scope);
+        return Ok(csv::answer(all, CardView::from, &scope, today));
+    }
+    let found = bank::list(&app, &principal).await?;
+    let items = found.cards.into_iter().map(CardView::from);
     let banks = found.banks.into_iter().map(|bank| BankView {
         bank_id: bank.bank_id,
         code: bank.code,
@@ -110,7 +129,21 @@ pub async fn list(
     Ok(Json(BankListView {
         items: items.collect(),
         banks: banks.collect(),
-    }))
+    })
+    .into_response())
+}
+
+impl From<MaskedCard> for CardView {
+    fn from(card: MaskedCard) -> Self {
+        Self {
+            id: card.row.id,
+            bank_id: card.row.bank_id,
+            bank_name: card.row.bank_name,
+            last4: card.row.card_last4,
+            holder_masked: card.holder_masked,
+            is_default: card.row.is_default,
+        }
+    }
 }
 
 /// Bind a payout card.

@@ -13,12 +13,25 @@ use agent_services::App;
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{Object, ObjectBuilder, Type},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    RouteState,
     error::{ApiError, ProblemDocument},
     extract::{SignedIn, Visited},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(agent_min_withdrawal_limit))
+        .routes(routes!(enums))
+        .routes(routes!(domains))
+}
 
 /// Limits of one withdrawal.
 #[derive(Serialize, ToSchema)]
@@ -95,9 +108,16 @@ pub async fn brand(visited: Visited) -> Result<Json<BrandView>, ApiError> {
 pub struct DomainView {
     #[schema(example = "play.example.com")]
     domain: String,
-    #[schema(example = "active")]
+    #[schema(schema_with = domain_status_schema)]
     status: String,
     created_at: DateTime<Utc>,
+}
+
+fn domain_status_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["active", "disabled"]))
+        .build()
 }
 
 #[derive(Serialize, ToSchema)]

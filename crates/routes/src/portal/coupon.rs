@@ -9,13 +9,18 @@ use agent_domain::{
 use agent_persistence::portal::coupon::TemplateRow;
 use agent_services::{
     App,
+    export::Opening,
     portal::{
         coupon::{self, Grantable},
         coupon_grant::{self, GrantRequest, GrantedCoupon},
         coupon_recycle::{self, RecycleRequest},
     },
 };
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use chrono::{DateTime, Utc};
 use garde::Validate;
 use http::StatusCode;
@@ -24,11 +29,22 @@ use utoipa::{
     ToSchema,
     openapi::schema::{Object, ObjectBuilder, Type},
 };
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    RouteState,
+    csv::{self, FormatQuery, columns},
     error::{ApiError, ProblemDocument},
-    extract::{IdempotencyKey, SignedIn, Valid},
+    extract::{IdempotencyKey, QueryParams, SignedIn, Valid},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(grant))
+        .routes(routes!(recycle))
+}
 
 /// What may be granted.
 #[derive(Serialize, ToSchema)]
@@ -66,6 +82,8 @@ pub struct TemplateView {
     valid_days: i32,
 }
 
+columns!(TemplateView: template_id, name, amount, wagering, valid_days);
+
 /// One coupon for each player.
 #[derive(Deserialize, Validate, ToSchema)]
 pub struct GrantBody {
@@ -76,7 +94,7 @@ pub struct GrantBody {
     player_id: Option<i64>,
     /// Up to 100 players, all different.
     #[garde(inner(length(min = 1, max = MAX_AT_ONCE)))]
-    #[schema(min_items = 1, max_items = 100)]
+    #[schema(value_type = Option<BTreeSet<i64>>, min_items = 1, max_items = 100)]
     player_ids: Option<Vec<i64>>,
     #[garde(length(chars, max = 200))]
     #[schema(max_length = 200)]
@@ -91,7 +109,7 @@ pub struct RecycleBody {
     coupon_id: Option<i64>,
     /// Up to 100 coupons, all different.
     #[garde(inner(length(min = 1, max = MAX_AT_ONCE)))]
-    #[schema(min_items = 1, max_items = 100)]
+    #[schema(value_type = Option<BTreeSet<i64>>, min_items = 1, max_items = 100)]
     coupon_ids: Option<Vec<i64>>,
     #[garde(length(chars, max = 200))]
     #[schema(max_length = 200)]
@@ -133,13 +151,20 @@ pub(super) fn status_schema() -> Object {
 }
 
 /// The kinds of coupons of the brand, and what is left of this month's quota.
-#[utoipa::path(get, path = "/agent/coupon/list", tag = "coupon", responses(
-    (status = 200, description = "Quota and templates", body = GrantableView),
+#[utoipa::path(get, path = "/agent/coupon/list", tag = "coupon", params(FormatQuery), responses(
+    (status = 200, description = "Quota and templates; CSV has the templates", body = GrantableView),
 ))]
 pub async fn list(
     State(app): State<App>,
     SignedIn { principal, scope }: SignedIn,
-) -> Result<Json<GrantableView>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
+    if format.is_csv() {
+        let opening = Opening::new(&app, &principal, "coupon_templates")?;
+        let found = coupon::grantable(&app, &principal, &scope).await?;
+        let (all, today) = (opening.ready(found.templates)?, csv::today(&app, &scope));
+        return Ok(csv::answer(all, TemplateView::from, &scope, today));
+    }
     let Grantable {
         quota,
         resets_at,
@@ -153,7 +178,8 @@ pub async fn list(
             resets_at,
         },
         items: templates.into_iter().map(TemplateView::from).collect(),
-    }))
+    })
+    .into_response())
 }
 
 impl From<TemplateRow> for TemplateView {

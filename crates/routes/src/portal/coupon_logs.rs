@@ -1,21 +1,38 @@
 //! `/agent/coupon/logs` and `/agent/coupon/recycle/logs`.
 
-use agent_domain::{Money, portal::coupon::CouponStatus};
+use agent_domain::{BrandScope, Money, page::DayRange, portal::coupon::CouponStatus};
 use agent_persistence::portal::coupon_logs::{LogFilter, LogRow};
 use agent_services::{App, portal::coupon_logs};
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::schema::{Object, ObjectBuilder, Type},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     coupon::status_schema,
     list::{ListView, NoSummary, PageQuery, RangeQuery},
 };
 use crate::{
+    RouteState,
+    csv::{self, FormatQuery, columns},
     error::ApiError,
     extract::{QueryParams, SignedIn},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(logs))
+        .routes(routes!(recycle_logs))
+}
 
 /// Which coupons a log is about.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
@@ -28,6 +45,19 @@ pub struct LogQuery {
     status: Option<CouponStatus>,
 }
 
+impl LogQuery {
+    fn filter(self, scope: &BrandScope, days: DayRange, recycled_only: bool) -> LogFilter {
+        let (from, until) = days.instants(scope.brand().timezone);
+        LogFilter {
+            from,
+            until,
+            player: self.player_id,
+            status: self.status,
+            recycled_only,
+        }
+    }
+}
+
 /// One thing that the agent did with a coupon.
 #[derive(Serialize, ToSchema)]
 pub struct CouponLogView {
@@ -37,8 +67,7 @@ pub struct CouponLogView {
     template_name: String,
     #[schema(value_type = String, example = "100.0000")]
     amount: Money,
-    /// `grant` or `recycle`.
-    #[schema(value_type = String, example = "grant")]
+    #[schema(schema_with = action_schema)]
     action: String,
     /// Where the coupon is now.
     #[schema(schema_with = status_schema)]
@@ -48,9 +77,19 @@ pub struct CouponLogView {
     created_at: DateTime<Utc>,
 }
 
+fn action_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["grant", "recycle"]))
+        .build()
+}
+
+columns!(CouponLogView: coupon_id, player_id, player_username, template_name, amount, action, status,
+    reason, created_at);
+
 /// What the agent granted and took back, newest first.
 #[utoipa::path(get, path = "/agent/coupon/logs", tag = "coupon",
-    params(PageQuery, RangeQuery, LogQuery),
+    params(PageQuery, RangeQuery, LogQuery, FormatQuery),
     responses((status = 200, description = "One page", body = ListView<CouponLogView, NoSummary>)))]
 pub async fn logs(
     State(app): State<App>,
@@ -58,13 +97,16 @@ pub async fn logs(
     QueryParams(page): QueryParams<PageQuery>,
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(query): QueryParams<LogQuery>,
-) -> Result<Json<ListView<CouponLogView, NoSummary>>, ApiError> {
-    show(&app, &signed, (page, range, query), false).await
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
+    let range = range.range(&signed.scope, app.core.clock.now())?;
+    let filter = query.filter(&signed.scope, range, false);
+    show(&app, &signed, (page, range, format), filter).await
 }
 
 /// What the agent took back, newest first.
 #[utoipa::path(get, path = "/agent/coupon/recycle/logs", tag = "coupon",
-    params(PageQuery, RangeQuery, LogQuery),
+    params(PageQuery, RangeQuery, LogQuery, FormatQuery),
     responses((status = 200, description = "One page", body = ListView<CouponLogView, NoSummary>)))]
 pub async fn recycle_logs(
     State(app): State<App>,
@@ -72,27 +114,26 @@ pub async fn recycle_logs(
     QueryParams(page): QueryParams<PageQuery>,
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(query): QueryParams<LogQuery>,
-) -> Result<Json<ListView<CouponLogView, NoSummary>>, ApiError> {
-    show(&app, &signed, (page, range, query), true).await
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
+    let range = range.range(&signed.scope, app.core.clock.now())?;
+    let filter = query.filter(&signed.scope, range, true);
+    show(&app, &signed, (page, range, format), filter).await
 }
 
 async fn show(
     app: &App,
     SignedIn { principal, scope }: &SignedIn,
-    (page, range, query): (PageQuery, RangeQuery, LogQuery),
-    recycled_only: bool,
-) -> Result<Json<ListView<CouponLogView, NoSummary>>, ApiError> {
-    let range = range.range(scope, app.core.clock.now())?;
-    let (from, until) = range.instants(scope.brand().timezone);
-    let filter = LogFilter {
-        from,
-        until,
-        player: query.player_id,
-        status: query.status,
-        recycled_only,
-    };
-    let found = coupon_logs::list(app, principal, scope, &filter, page.request()?).await?;
-    Ok(Json(ListView::plain(found, CouponLogView::from)))
+    (page, range, format): (PageQuery, DayRange, FormatQuery),
+    filter: LogFilter,
+) -> Result<Response, ApiError> {
+    let page = page.request()?;
+    if format.is_csv() {
+        let all = coupon_logs::export(app, principal, scope, filter).await?;
+        return Ok(csv::answer(all, CouponLogView::from, scope, range));
+    }
+    let found = coupon_logs::list(app, principal, scope, &filter, page).await?;
+    Ok(Json(ListView::plain(found, CouponLogView::from)).into_response())
 }
 
 impl From<LogRow> for CouponLogView {

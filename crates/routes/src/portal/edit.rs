@@ -14,12 +14,24 @@ use garde::Validate;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{profile::BankSummary, recovery::CodeSentView};
 use crate::{
+    RouteState,
     error::{ApiError, ProblemDocument},
     extract::{SignedIn, SourceOf, Valid},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(payout_password))
+        .routes(routes!(phone_send_sms))
+        .routes(routes!(phone))
+        .routes(routes!(bank_send_sms))
+        .routes(routes!(bank))
+}
 
 /// The phone to bind.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -37,11 +49,11 @@ pub struct EditPhoneBody {
     #[schema(min_length = 1, max_length = 32, example = "+66812345678")]
     phone_num: String,
     /// Six digits, as sent to the new phone.
-    #[garde(length(bytes, min = 1, max = 32))]
+    #[garde(length(chars, min = 1, max = 32))]
     #[schema(min_length = 1, max_length = 32, example = "123456")]
     code: String,
     /// Six digits, as sent to the bound phone.
-    #[garde(inner(length(bytes, min = 1, max = 32)))]
+    #[garde(inner(length(chars, min = 1, max = 32)))]
     #[schema(min_length = 1, max_length = 32, example = "123456")]
     old_code: Option<String>,
     /// The login password, in place of `old_code`.
@@ -81,7 +93,7 @@ pub struct EditBankBody {
     #[schema(min_length = 1, max_length = 100, example = "SOMCHAI JAIDEE")]
     holder_name: String,
     /// Six digits.
-    #[garde(length(bytes, min = 1, max = 32))]
+    #[garde(length(chars, min = 1, max = 32))]
     #[schema(min_length = 1, max_length = 32, example = "123456")]
     code: String,
 }

@@ -6,18 +6,34 @@ use agent_domain::{
 };
 use agent_services::{
     App,
+    export::Opening,
     portal::home::{self, Asked, Link, Period, Summary},
 };
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::list::RangeQuery;
 use crate::{
+    RouteState,
+    csv::{self, FormatQuery, columns},
     error::{ApiError, ProblemDocument},
     extract::{QueryParams, SignedIn},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(summary))
+        .routes(routes!(trend))
+        .routes(routes!(promotion))
+}
 
 /// Whose players count.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
@@ -116,6 +132,10 @@ pub struct TotalsView {
     commission: Money,
 }
 
+columns!(TotalsView: new_players, new_subs, ftd_count, ftd_amount, deposit_amount,
+    deposit_count, withdraw_amount, withdraw_count, bet_amount, bet_count, valid_bet_amount, win_amount,
+    bonus_amount, fee_amount, royalty_amount, ggr, ngr, commission);
+
 impl From<Totals> for TotalsView {
     fn from(totals: Totals) -> Self {
         Self {
@@ -144,18 +164,19 @@ impl From<Totals> for TotalsView {
 /// Sums and the players behind them.
 #[derive(Serialize, ToSchema)]
 pub struct PeriodView {
-    /// Players who bet or deposited, each counted once. Null over several days on which more than
-    /// 50 000 players were counted, day by day.
-    active_players: Option<i64>,
+    /// Players who bet or deposited, each counted once.
+    active_players: i64,
     #[serde(flatten)]
     totals: TotalsView,
 }
 
+columns!(PeriodView: active_players, ~flat totals);
+
 impl From<Period> for PeriodView {
     fn from(period: Period) -> Self {
         Self {
-            active_players: period.active_players,
-            totals: period.totals.into(),
+            active_players: period.activity.active_players,
+            totals: period.activity.totals.into(),
         }
     }
 }
@@ -190,6 +211,8 @@ pub struct TrendItemView {
     #[serde(flatten)]
     period: PeriodView,
 }
+
+columns!(TrendItemView: date, ~flat period);
 
 #[derive(Serialize, ToSchema)]
 pub struct TrendView {
@@ -254,7 +277,7 @@ pub async fn summary(
 
 /// Figures step by step, without gaps.
 #[utoipa::path(get, path = "/agent/home/trend", tag = "home",
-    params(RangeQuery, TrendQuery, StatScopeQuery),
+    params(RangeQuery, TrendQuery, StatScopeQuery, FormatQuery),
     responses(
         (status = 200, description = "The steps", body = TrendView),
         (status = 422, description = "`validation_failed`, `range_too_long`", body = ProblemDocument),
@@ -265,21 +288,32 @@ pub async fn trend(
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(steps): QueryParams<TrendQuery>,
     QueryParams(query): QueryParams<StatScopeQuery>,
-) -> Result<Json<TrendView>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
     let range = range.range(&scope, app.core.clock.now())?;
     let asked = Asked {
         principal: &principal,
         scope: &scope,
         whose: query.scope.scope(),
     };
-    let periods = home::trend(&app, asked, range, steps.group_by.group_by()).await?;
-    let item = |period: Period| TrendItemView {
-        date: period.start,
-        period: period.into(),
-    };
-    Ok(Json(TrendView {
-        items: periods.into_iter().map(item).collect(),
-    }))
+    let group_by = steps.group_by.group_by();
+    if format.is_csv() {
+        let opening = Opening::new(&app, &principal, "trend")?;
+        let all = opening.ready(home::trend(&app, asked, range, group_by).await?)?;
+        return Ok(csv::answer(all, TrendItemView::from, &scope, range));
+    }
+    let periods = home::trend(&app, asked, range, group_by).await?;
+    let items = periods.into_iter().map(TrendItemView::from).collect();
+    Ok(Json(TrendView { items }).into_response())
+}
+
+impl From<Period> for TrendItemView {
+    fn from(period: Period) -> Self {
+        Self {
+            date: period.start,
+            period: period.into(),
+        }
+    }
 }
 
 /// The invite code and the links that carry it.

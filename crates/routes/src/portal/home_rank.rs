@@ -4,17 +4,30 @@ use agent_domain::{Money, Problem};
 use agent_persistence::portal::home_rank::{self as store, RankRow};
 use agent_services::{
     App,
+    export::Opening,
     portal::home::{self, Asked, RankBy},
 };
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{home::StatScopeQuery, list::RangeQuery};
 use crate::{
+    RouteState,
+    csv::{self, FormatQuery, columns},
     error::{ApiError, ProblemDocument},
     extract::{QueryParams, SignedIn},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new().routes(routes!(rank))
+}
 
 /// Whom to rank, and by what.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
@@ -74,6 +87,8 @@ pub struct RankItemView {
     ngr: Money,
 }
 
+columns!(RankItemView: id, username, deposit_amount, bet_amount, ngr);
+
 impl From<RankRow> for RankItemView {
     fn from(row: RankRow) -> Self {
         Self {
@@ -94,11 +109,12 @@ pub struct RankView {
 
 /// Players or direct subs who did most in a range.
 #[utoipa::path(get, path = "/agent/home/rank", tag = "home",
-    params(RangeQuery, RankQuery, StatScopeQuery),
+    params(RangeQuery, RankQuery, StatScopeQuery, FormatQuery),
     responses(
         (status = 200, description = "The ranking", body = RankView),
-        (status = 422, description = "`validation_failed`; `range_too_long`: also when more than 200 000 players \
+        (status = 422, description = "`validation_failed`; `range_too_long`: also when more than 4 000 000 players \
                                       would have to be added up, day by day", body = ProblemDocument),
+        (status = 503, description = "`unavailable`: also when adding up takes too long", body = ProblemDocument),
     ))]
 pub async fn rank(
     State(app): State<App>,
@@ -106,12 +122,15 @@ pub async fn rank(
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(query): QueryParams<RankQuery>,
     QueryParams(whose): QueryParams<StatScopeQuery>,
-) -> Result<Json<RankView>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
     let range = range.range(&scope, app.core.clock.now())?;
     let (by, limit) = (query.by.by(), query.limit.unwrap_or(10));
     if !(1..=50).contains(&limit) {
         return Err(Problem::field("limit", "must be between 1 and 50").into());
     }
+    let export = || Opening::new(&app, &principal, "rank");
+    let export = format.is_csv().then(export).transpose()?;
     let rows = match query.of {
         RankOf::Players => {
             let asked = Asked {
@@ -127,7 +146,10 @@ pub async fn rank(
             subs.map_err(Problem::from)?
         }
     };
-    Ok(Json(RankView {
-        items: rows.into_iter().map(RankItemView::from).collect(),
-    }))
+    if let Some(export) = export {
+        let all = export.ready(rows)?;
+        return Ok(csv::answer(all, RankItemView::from, &scope, range));
+    }
+    let items = rows.into_iter().map(RankItemView::from).collect();
+    Ok(Json(RankView { items }).into_response())
 }

@@ -3,18 +3,38 @@
 use agent_domain::{Problem, portal::messages::MessageKind};
 use agent_persistence::portal::messages::{self as store, FullMessage, MessageFilter, MessageRow};
 use agent_services::{App, portal::messages};
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use chrono::{DateTime, Utc};
 use garde::Validate;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::schema::{Object, ObjectBuilder, Type},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::list::{ListView, NoSummary, PageQuery};
 use crate::{
+    RouteState,
+    csv::{self, FormatQuery, columns},
     error::{ApiError, ProblemDocument},
     extract::{PathParam, QueryParams, SignedIn, Valid},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(unread_count))
+        .routes(routes!(read))
+        .routes(routes!(detail))
+        .routes(routes!(read_one))
+}
 
 /// Which messages are listed.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
@@ -49,11 +69,18 @@ impl KindFilter {
     }
 }
 
+fn kind_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(MessageKind::ALL.map(MessageKind::as_str)))
+        .build()
+}
+
 /// A message in the list.
 #[derive(Serialize, ToSchema)]
 pub struct MessageItemView {
     id: i64,
-    #[schema(value_type = String, example = "announcement")]
+    #[schema(schema_with = kind_schema)]
     kind: String,
     title: String,
     /// The beginning of the body.
@@ -64,11 +91,13 @@ pub struct MessageItemView {
     created_at: DateTime<Utc>,
 }
 
+columns!(MessageItemView: id, kind, title, preview, is_read, pinned, created_at);
+
 /// A whole message.
 #[derive(Serialize, ToSchema)]
 pub struct MessageView {
     id: i64,
-    #[schema(value_type = String, example = "announcement")]
+    #[schema(schema_with = kind_schema)]
     kind: String,
     title: String,
     body: String,
@@ -103,20 +132,27 @@ pub struct ReadBody {
 
 /// The inbox: pinned messages first, then the newest.
 #[utoipa::path(get, path = "/agent/messages/list", tag = "messages",
-    params(PageQuery, InboxQuery),
+    params(PageQuery, InboxQuery, FormatQuery),
     responses((status = 200, description = "One page", body = ListView<MessageItemView, NoSummary>)))]
 pub async fn list(
     State(app): State<App>,
     SignedIn { principal, scope }: SignedIn,
     QueryParams(page): QueryParams<PageQuery>,
     QueryParams(query): QueryParams<InboxQuery>,
-) -> Result<Json<ListView<MessageItemView, NoSummary>>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
     let filter = MessageFilter {
         kind: query.kind.kind(),
         unread_only: query.unread,
     };
-    let found = messages::list(&app, &principal, &scope, filter, page.request()?).await?;
-    Ok(Json(ListView::plain(found, MessageItemView::from)))
+    let page = page.request()?;
+    if format.is_csv() {
+        let all = messages::export(&app, &principal, &scope, filter).await?;
+        let today = csv::today(&app, &scope);
+        return Ok(csv::answer(all, MessageItemView::from, &scope, today));
+    }
+    let found = messages::list(&app, &principal, &scope, filter, page).await?;
+    Ok(Json(ListView::plain(found, MessageItemView::from)).into_response())
 }
 
 impl From<MessageRow> for MessageItemView {

@@ -4,11 +4,16 @@ use agent_domain::{Money, portal::coupon::CouponStatus};
 use agent_persistence::portal::player::{
     CouponFilter, DaySums, PlayerCoupon, PlayerDay, PlayerDetail,
 };
-use agent_services::{App, portal::player};
-use axum::{Json, extract::State};
+use agent_services::{App, export::Opening, portal::player};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     coupon,
@@ -16,9 +21,19 @@ use super::{
     player_list::{PlayerAgentView, status_schema},
 };
 use crate::{
+    RouteState,
+    csv::{self, FormatQuery, columns},
     error::{ApiError, ProblemDocument},
     extract::{PathParam, QueryParams, SignedIn},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(detail))
+        .routes(routes!(daily))
+        .routes(routes!(coupons))
+}
 
 /// A player.
 #[derive(Serialize, ToSchema)]
@@ -36,8 +51,8 @@ pub struct PlayerView {
     attribution: AttributionView,
 }
 
-/// All that a player ever did. Bets, wins and what follows from them count from when the player
-/// came to the agent or one below.
+/// All that a player ever did for the agent and those below: what it did while it was somebody
+/// else's does not count.
 #[derive(Serialize, ToSchema)]
 pub struct PlayerLifetimeView {
     #[schema(value_type = String, example = "40000.0000")]
@@ -129,6 +144,8 @@ pub struct PlayerDayView {
     sums: PlayerDaySumsView,
 }
 
+columns!(PlayerDayView: date, ~flat sums);
+
 /// Money in and out, and bets.
 #[derive(Serialize, ToSchema)]
 pub struct PlayerDaySumsView {
@@ -155,10 +172,13 @@ pub struct PlayerDaySumsView {
     ngr: Money,
 }
 
+columns!(PlayerDaySumsView: deposit_amount, deposit_count, withdraw_amount, withdraw_count, bet_amount,
+    bet_count, valid_bet_amount, win_amount, bonus_amount, ngr);
+
 /// What a player did day by day, the newest first; a day without anything shows zeros. Days before
 /// the player came to the agent or one below count as such.
 #[utoipa::path(get, path = "/agent/player/{player_id}/daily", tag = "player",
-    params(("player_id" = i64, Path, description = "Number of the player"), PageQuery, RangeQuery, ProviderQuery),
+    params(("player_id" = i64, Path, description = "Number of the player"), PageQuery, RangeQuery, ProviderQuery, FormatQuery),
     responses(
         (status = 200, description = "One page; `summary` adds up all days", body = ListView<PlayerDayView, PlayerDaySumsView>),
         (status = 404, description = "`not_found`", body = ProblemDocument),
@@ -170,15 +190,21 @@ pub async fn daily(
     QueryParams(page): QueryParams<PageQuery>,
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(query): QueryParams<ProviderQuery>,
-) -> Result<Json<ListView<PlayerDayView, PlayerDaySumsView>>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
     let range = range.range(&scope, app.core.clock.now())?;
-    let (provider, page) = (query.provider_id, page.request()?);
+    let provider = query.provider_id;
+    let page = page.request()?;
+    if format.is_csv() {
+        let opening = Opening::new(&app, &principal, "player_daily")?;
+        let page = opening.page_and_one();
+        let found = player::daily(&app, &principal, &scope, id, provider, range, page).await?;
+        let all = opening.ready(found.items)?;
+        return Ok(csv::answer(all, PlayerDayView::from, &scope, range));
+    }
     let found = player::daily(&app, &principal, &scope, id, provider, range, page).await?;
-    Ok(Json(ListView::new(
-        found,
-        PlayerDayView::from,
-        PlayerDaySumsView::from,
-    )))
+    let (item, summary) = (PlayerDayView::from, PlayerDaySumsView::from);
+    Ok(Json(ListView::new(found, item, summary)).into_response())
 }
 
 impl From<PlayerDay> for PlayerDayView {
@@ -233,9 +259,12 @@ pub struct PlayerCouponView {
     expires_at: DateTime<Utc>,
 }
 
+columns!(PlayerCouponView: coupon_id, template_id, name, amount, status, granted_at, used_at, recycled_at,
+    expires_at);
+
 /// Coupons that a player was granted in a range, the newest first.
 #[utoipa::path(get, path = "/agent/player/{player_id}/coupons", tag = "player",
-    params(("player_id" = i64, Path, description = "Number of the player"), PageQuery, RangeQuery, PlayerCouponQuery),
+    params(("player_id" = i64, Path, description = "Number of the player"), PageQuery, RangeQuery, PlayerCouponQuery, FormatQuery),
     responses(
         (status = 200, description = "One page", body = ListView<PlayerCouponView, NoSummary>),
         (status = 404, description = "`not_found`", body = ProblemDocument),
@@ -247,14 +276,20 @@ pub async fn coupons(
     QueryParams(page): QueryParams<PageQuery>,
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(query): QueryParams<PlayerCouponQuery>,
-) -> Result<Json<ListView<PlayerCouponView, NoSummary>>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
     let range = range.range(&scope, app.core.clock.now())?;
     let filter = CouponFilter {
         status: query.status,
         granted: range.instants(scope.brand().timezone),
     };
-    let found = player::coupons(&app, &principal, &scope, id, filter, page.request()?).await?;
-    Ok(Json(ListView::plain(found, PlayerCouponView::from)))
+    let page = page.request()?;
+    if format.is_csv() {
+        let all = player::export_coupons(&app, &principal, &scope, id, filter).await?;
+        return Ok(csv::answer(all, PlayerCouponView::from, &scope, range));
+    }
+    let found = player::coupons(&app, &principal, &scope, id, filter, page).await?;
+    Ok(Json(ListView::plain(found, PlayerCouponView::from)).into_response())
 }
 
 impl From<PlayerCoupon> for PlayerCouponView {

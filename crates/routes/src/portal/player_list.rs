@@ -13,19 +13,31 @@ use agent_services::{
     App,
     portal::player_list::{self as use_case, PlayerSearch},
 };
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{
     IntoParams, ToSchema,
     openapi::schema::{Object, ObjectBuilder, Type},
 };
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::list::{ListView, PageQuery, RangeQuery, day, sort};
 use crate::{
+    RouteState,
+    csv::{self, FormatQuery, columns},
     error::{ApiError, ProblemDocument},
     extract::{QueryParams, SignedIn},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new().routes(routes!(list))
+}
 
 /// Longest keyword or tag, in characters.
 const MAX_TEXT: usize = 64;
@@ -125,12 +137,17 @@ pub struct PlayerItemView {
     lifetime: PlayerCashView,
 }
 
+columns!(PlayerItemView: player_id, username, agent, status, tags, registered_at, first_deposit_at,
+    last_login_at, ~flat sums, lifetime);
+
 /// The agent who has a player.
 #[derive(Serialize, ToSchema)]
 pub struct PlayerAgentView {
     pub(super) guid: i64,
     pub(super) username: String,
 }
+
+columns!(PlayerAgentView: guid, username);
 
 /// What was done on the days asked for.
 #[derive(Serialize, ToSchema)]
@@ -150,6 +167,8 @@ pub struct PlayerSumsView {
     ngr: Money,
 }
 
+columns!(PlayerSumsView: deposit_amount, withdraw_amount, bet_amount, valid_bet_amount, win_amount, ngr);
+
 /// Money in and out of a player's whole life.
 #[derive(Serialize, ToSchema)]
 pub struct PlayerCashView {
@@ -159,11 +178,13 @@ pub struct PlayerCashView {
     withdraw_amount: Money,
 }
 
+columns!(PlayerCashView: deposit_amount, withdraw_amount);
+
 /// Players below the agent: its own and those of everybody below. Sums are those of the range; the
 /// summary is null where a filter leaves more than 10 000 players. Only the first 10 000 players of
 /// an order have a page.
 #[utoipa::path(get, path = "/agent/player/list", tag = "player",
-    params(PageQuery, RangeQuery, PlayerQuery),
+    params(PageQuery, RangeQuery, PlayerQuery, FormatQuery),
     responses(
         (status = 200, description = "One page", body = ListView<PlayerItemView, PlayerSumsView>),
         (status = 404, description = "`not_found`: no such agent below", body = ProblemDocument),
@@ -174,7 +195,8 @@ pub async fn list(
     QueryParams(page): QueryParams<PageQuery>,
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(query): QueryParams<PlayerQuery>,
-) -> Result<Json<ListView<PlayerItemView, PlayerSumsView>>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
     let newest_first = Sort {
         key: PlayerSort::RegisteredAt,
         descending: true,
@@ -185,14 +207,16 @@ pub async fn list(
         filter: query.filter(&scope)?,
         sort: query.sort.unwrap_or(newest_first),
         days: range.range(&scope, app.core.clock.now())?,
-        page: page.request()?,
     };
-    let found = use_case::list(&app, &principal, &scope, search).await?;
-    Ok(Json(ListView::new(
-        found,
-        PlayerItemView::from,
-        PlayerSumsView::from,
-    )))
+    let page = page.request()?;
+    if format.is_csv() {
+        let days = search.days;
+        let all = use_case::export(&app, &principal, &scope, search).await?;
+        return Ok(csv::answer(all, PlayerItemView::from, &scope, days));
+    }
+    let found = use_case::list(&app, &principal, &scope, search, page).await?;
+    let (item, summary) = (PlayerItemView::from, PlayerSumsView::from);
+    Ok(Json(ListView::new(found, item, summary)).into_response())
 }
 
 impl From<PlayerRow> for PlayerItemView {

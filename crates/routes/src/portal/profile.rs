@@ -7,8 +7,16 @@ use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{error::ApiError, extract::SignedIn, state::RouteState};
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(info))
+        .routes(routes!(top_info))
+}
 
 /// The agent's own profile; contacts are masked.
 #[derive(Serialize, ToSchema)]

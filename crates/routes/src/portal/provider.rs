@@ -5,8 +5,12 @@ use agent_domain::{
     portal::provider::{MAX_SHARES, read_shares},
 };
 use agent_persistence::portal::provider::{ProviderRow, ShareRow};
-use agent_services::{App, portal::provider};
-use axum::{Json, extract::State};
+use agent_services::{App, export::Opening, portal::provider};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use chrono::NaiveDate;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -17,12 +21,24 @@ use utoipa::{
         schema::{ObjectBuilder, OneOfBuilder, Schema, Type},
     },
 };
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::list::{ListView, NoSummary, PageQuery};
 use crate::{
+    RouteState,
+    csv::{self, FormatQuery, columns},
     error::{ApiError, ProblemDocument},
     extract::{AmountText, QueryParams, SignedIn, Valid},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(percentage))
+        .routes(routes!(sub_percentage))
+        .routes(routes!(set_sub_percentage))
+}
 
 /// Which providers are listed.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -45,19 +61,29 @@ pub struct ProviderView {
     enabled: bool,
 }
 
+columns!(ProviderView: provider_id, code, name, category, enabled);
+
 /// Providers that the brand offers.
 #[utoipa::path(get, path = "/agent/provider/list", tag = "provider",
-    params(PageQuery, CategoryQuery),
+    params(PageQuery, CategoryQuery, FormatQuery),
     responses((status = 200, description = "One page", body = ListView<ProviderView, NoSummary>)))]
 pub async fn list(
     State(app): State<App>,
-    SignedIn { scope, .. }: SignedIn,
+    SignedIn { principal, scope }: SignedIn,
     QueryParams(page): QueryParams<PageQuery>,
     QueryParams(query): QueryParams<CategoryQuery>,
-) -> Result<Json<ListView<ProviderView, NoSummary>>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
     let category = query.category.as_deref();
-    let found = provider::list(&app, &scope, category, page.request()?).await?;
-    Ok(Json(ListView::plain(found, ProviderView::from)))
+    let page = page.request()?;
+    if format.is_csv() {
+        let opening = Opening::new(&app, &principal, "providers")?;
+        let found = provider::list(&app, &scope, category, opening.page_and_one()).await?;
+        let (all, today) = (opening.ready(found.items)?, csv::today(&app, &scope));
+        return Ok(csv::answer(all, ProviderView::from, &scope, today));
+    }
+    let found = provider::list(&app, &scope, category, page).await?;
+    Ok(Json(ListView::plain(found, ProviderView::from)).into_response())
 }
 
 impl From<ProviderRow> for ProviderView {
@@ -92,6 +118,8 @@ pub struct ShareView {
     next: Option<NextShareView>,
 }
 
+columns!(ShareView: provider_id, code, name, percentage, effective_from, upline_max, next);
+
 #[derive(Serialize, ToSchema)]
 pub struct NextShareView {
     #[schema(value_type = String, example = "40.0000")]
@@ -99,6 +127,8 @@ pub struct NextShareView {
     /// First day on which it will hold.
     effective_from: NaiveDate,
 }
+
+columns!(NextShareView: percentage, effective_from);
 
 impl From<ShareRow> for ShareView {
     fn from(row: ShareRow) -> Self {
@@ -119,41 +149,58 @@ impl From<ShareRow> for ShareView {
 }
 
 /// Own shares today, by provider.
-#[utoipa::path(get, path = "/agent/provider/percentage", tag = "provider", params(PageQuery),
+#[utoipa::path(get, path = "/agent/provider/percentage", tag = "provider", params(PageQuery, FormatQuery),
     responses((status = 200, description = "One page", body = ListView<ShareView, NoSummary>)))]
 pub async fn percentage(
     State(app): State<App>,
     SignedIn { principal, scope }: SignedIn,
     QueryParams(page): QueryParams<PageQuery>,
-) -> Result<Json<ListView<ShareView, NoSummary>>, ApiError> {
-    let found = provider::own_shares(&app, &principal, &scope, page.request()?).await?;
-    Ok(Json(ListView::plain(found, ShareView::from)))
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
+    let page = page.request()?;
+    if format.is_csv() {
+        let opening = Opening::new(&app, &principal, "percentages")?;
+        let page = opening.page_and_one();
+        let found = provider::own_shares(&app, &principal, &scope, page).await?;
+        let (all, today) = (opening.ready(found.items)?, csv::today(&app, &scope));
+        return Ok(csv::answer(all, ShareView::from, &scope, today));
+    }
+    let found = provider::own_shares(&app, &principal, &scope, page).await?;
+    Ok(Json(ListView::plain(found, ShareView::from)).into_response())
 }
 
 /// Whose shares are asked for.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SubQuery {
-    /// A direct sub.
+    /// An agent below one's own, at any depth.
     pub sub_guid: i64,
 }
 
-/// Shares today of a direct sub, by provider.
-#[utoipa::path(get, path = "/agent/provider/sub/percentage", tag = "provider", params(SubQuery, PageQuery),
+/// Shares today of an agent below one's own, at any depth, by provider.
+#[utoipa::path(get, path = "/agent/provider/sub/percentage", tag = "provider", params(SubQuery, PageQuery, FormatQuery),
     responses(
         (status = 200, description = "One page", body = ListView<ShareView, NoSummary>),
-        (status = 404, description = "`not_found`: no direct sub", body = ProblemDocument),
+        (status = 404, description = "`not_found`: nobody below", body = ProblemDocument),
     ))]
 pub async fn sub_percentage(
     State(app): State<App>,
     SignedIn { principal, scope }: SignedIn,
     QueryParams(query): QueryParams<SubQuery>,
     QueryParams(page): QueryParams<PageQuery>,
-) -> Result<Json<ListView<ShareView, NoSummary>>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
     let sub = AgentGuid(query.sub_guid);
     let page = page.request()?;
+    if format.is_csv() {
+        let opening = Opening::new(&app, &principal, "sub_percentages")?;
+        let page = opening.page_and_one();
+        let found = provider::sub_shares_page(&app, &principal, &scope, sub, page).await?;
+        let (all, today) = (opening.ready(found.items)?, csv::today(&app, &scope));
+        return Ok(csv::answer(all, ShareView::from, &scope, today));
+    }
     let found = provider::sub_shares_page(&app, &principal, &scope, sub, page).await?;
-    Ok(Json(ListView::plain(found, ShareView::from)))
+    Ok(Json(ListView::plain(found, ShareView::from)).into_response())
 }
 
 /// A share to be given.

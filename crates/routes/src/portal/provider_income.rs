@@ -2,19 +2,31 @@
 
 use agent_domain::{Money, portal::report::StatScope};
 use agent_persistence::portal::provider_income::{IncomeRow, IncomeTotals};
-use agent_services::{App, portal::provider_income};
-use axum::{Json, extract::State};
+use agent_services::{App, export::Opening, portal::provider_income};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{
     IntoParams, ToSchema,
     openapi::schema::{Object, ObjectBuilder, Type},
 };
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::list::{ListView, PageQuery, RangeQuery};
 use crate::{
-    error::ApiError,
+    RouteState,
+    csv::{self, FormatQuery, columns},
+    error::{ApiError, ProblemDocument},
     extract::{QueryParams, SignedIn},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new().routes(routes!(income))
+}
 
 /// Whose players count.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
@@ -50,6 +62,8 @@ pub struct IncomeView {
     percentage: Money,
 }
 
+columns!(IncomeView: provider_id, code, name, ~flat totals, percentage);
+
 /// Sums over players and days.
 #[derive(Serialize, ToSchema)]
 pub struct IncomeTotalsView {
@@ -74,29 +88,41 @@ pub struct IncomeTotalsView {
     income: Money,
 }
 
+columns!(IncomeTotalsView: bet, valid_bet, win_loss, bonus, fee, royalty, ngr, income);
+
 /// What each provider brought in.
 ///
 /// On own players an agent earns its share of `ngr`, on those of a direct sub and everybody below
-/// it the difference between its share and the sub's, each as it held on the day.
+/// it the difference between its share and the sub's, each as it held on the day. It is rounded for
+/// each provider and day; what is shown is the sum.
 #[utoipa::path(get, path = "/agent/provider/income", tag = "provider",
-    params(PageQuery, RangeQuery, IncomeQuery),
-    responses((status = 200, description = "One page; `summary` is the sum of all",
-        body = ListView<IncomeView, IncomeTotalsView>)))]
+    params(PageQuery, RangeQuery, IncomeQuery, FormatQuery),
+    responses(
+        (status = 200, description = "One page; `summary` is the sum of all",
+         body = ListView<IncomeView, IncomeTotalsView>),
+        (status = 503, description = "`unavailable`: also while days of the range are summed up anew after an update",
+         body = ProblemDocument),
+    ))]
 pub async fn income(
     State(app): State<App>,
     SignedIn { principal, scope }: SignedIn,
     QueryParams(page): QueryParams<PageQuery>,
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(query): QueryParams<IncomeQuery>,
-) -> Result<Json<ListView<IncomeView, IncomeTotalsView>>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
     let range = range.range(&scope, app.core.clock.now())?;
-    let page = page.request()?;
-    let found = provider_income::income(&app, &principal, &scope, range, query.scope, page).await?;
-    Ok(Json(ListView::new(
-        found,
-        IncomeView::from,
-        IncomeTotalsView::from,
-    )))
+    let (whose, page) = (query.scope, page.request()?);
+    if format.is_csv() {
+        let opening = Opening::new(&app, &principal, "income")?;
+        let page = opening.page_and_one();
+        let found = provider_income::income(&app, &principal, &scope, range, whose, page).await?;
+        let all = opening.ready(found.items)?;
+        return Ok(csv::answer(all, IncomeView::from, &scope, range));
+    }
+    let found = provider_income::income(&app, &principal, &scope, range, whose, page).await?;
+    let (item, summary) = (IncomeView::from, IncomeTotalsView::from);
+    Ok(Json(ListView::new(found, item, summary)).into_response())
 }
 
 impl From<IncomeRow> for IncomeView {
@@ -116,11 +142,11 @@ impl From<IncomeTotals> for IncomeTotalsView {
         Self {
             bet: Money(totals.bet),
             valid_bet: Money(totals.valid_bet),
-            win_loss: Money(totals.win_loss),
+            win_loss: Money(totals.win_loss()),
             bonus: Money(totals.bonus),
             fee: Money(totals.fee),
             royalty: Money(totals.royalty),
-            ngr: Money(totals.ngr),
+            ngr: Money(totals.ngr()),
             income: Money(totals.income),
         }
     }

@@ -37,7 +37,7 @@ pub struct RecoveryVerifyBody {
     #[garde(skip)]
     request_id: Uuid,
     /// Six digits.
-    #[garde(length(bytes, min = 1, max = 32))]
+    #[garde(length(chars, min = 1, max = 32))]
     #[schema(min_length = 1, max_length = 32, example = "123456")]
     code: String,
 }
@@ -45,7 +45,7 @@ pub struct RecoveryVerifyBody {
 /// A new password, with the permission to set it.
 #[derive(Deserialize, Validate, ToSchema)]
 pub struct RecoveryResetBody {
-    #[garde(length(bytes, min = 1, max = 4096))]
+    #[garde(length(chars, min = 1, max = 4096))]
     #[schema(min_length = 1, max_length = 4096)]
     reset_token: String,
     /// 8 to 128 characters.
@@ -75,7 +75,7 @@ pub struct ForgetBody {
     #[schema(min_length = 1, max_length = 32, example = "+66812345678")]
     phone_num: String,
     /// Six digits.
-    #[garde(length(bytes, min = 1, max = 32))]
+    #[garde(length(chars, min = 1, max = 32))]
     #[schema(min_length = 1, max_length = 32, example = "123456")]
     code: String,
     /// 8 to 128 characters.

@@ -3,19 +3,33 @@
 use agent_domain::Problem;
 use agent_persistence::portal::report::{ReportFilter, SubDay, SubTotals};
 use agent_services::{App, portal::report};
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     home::TotalsView,
     list::{ListView, PageQuery, RangeQuery},
 };
 use crate::{
+    RouteState,
+    csv::{self, FormatQuery, columns},
     error::{ApiError, ProblemDocument},
     extract::{QueryParams, SignedIn},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(statistic))
+        .routes(routes!(statistic_daily))
+}
 
 /// Longest keyword, in characters.
 const KEYWORD: usize = 64;
@@ -52,6 +66,8 @@ pub struct SubStatisticView {
     totals: TotalsView,
 }
 
+columns!(SubStatisticView: guid, username, nick_name, ~flat totals);
+
 impl From<SubTotals> for SubStatisticView {
     fn from(sub: SubTotals) -> Self {
         Self {
@@ -73,6 +89,8 @@ pub struct SubDayView {
     sub: SubStatisticView,
 }
 
+columns!(SubDayView: date, active_players, ~flat sub);
+
 impl From<SubDay> for SubDayView {
     fn from(day: SubDay) -> Self {
         Self {
@@ -85,7 +103,7 @@ impl From<SubDay> for SubDayView {
 
 /// Totals of direct subs over a range, by username.
 #[utoipa::path(get, path = "/agent/sub/statistic", tag = "sub",
-    params(RangeQuery, ReportQuery, PageQuery),
+    params(RangeQuery, ReportQuery, PageQuery, FormatQuery),
     responses(
         (status = 200, description = "One page; the summary is over all pages",
          body = ListView<SubStatisticView, TotalsView>),
@@ -97,17 +115,23 @@ pub async fn statistic(
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(query): QueryParams<ReportQuery>,
     QueryParams(page): QueryParams<PageQuery>,
-) -> Result<Json<ListView<SubStatisticView, TotalsView>>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
     let range = range.range(&scope, app.core.clock.now())?;
-    let (filter, page) = (query.filter()?, page.request()?);
+    let filter = query.filter()?;
+    let page = page.request()?;
+    if format.is_csv() {
+        let all = report::export_statistic(&app, &principal, &scope, filter, range).await?;
+        return Ok(csv::answer(all, SubStatisticView::from, &scope, range));
+    }
     let found = report::statistic(&app, &principal, &scope, &filter, range, page).await?;
     let (item, summary) = (SubStatisticView::from, TotalsView::from);
-    Ok(Json(ListView::new(found, item, summary)))
+    Ok(Json(ListView::new(found, item, summary)).into_response())
 }
 
 /// Days of direct subs on which something happened, the latest first.
 #[utoipa::path(get, path = "/agent/sub/statistic/daily", tag = "sub",
-    params(RangeQuery, ReportQuery, PageQuery),
+    params(RangeQuery, ReportQuery, PageQuery, FormatQuery),
     responses(
         (status = 200, description = "One page; the summary is over all pages",
          body = ListView<SubDayView, TotalsView>),
@@ -119,13 +143,16 @@ pub async fn statistic_daily(
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(query): QueryParams<ReportQuery>,
     QueryParams(page): QueryParams<PageQuery>,
-) -> Result<Json<ListView<SubDayView, TotalsView>>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
     let range = range.range(&scope, app.core.clock.now())?;
-    let (filter, page) = (query.filter()?, page.request()?);
+    let filter = query.filter()?;
+    let page = page.request()?;
+    if format.is_csv() {
+        let all = report::export_statistic_daily(&app, &principal, &scope, filter, range).await?;
+        return Ok(csv::answer(all, SubDayView::from, &scope, range));
+    }
     let found = report::statistic_daily(&app, &principal, &scope, &filter, range, page).await?;
-    Ok(Json(ListView::new(
-        found,
-        SubDayView::from,
-        TotalsView::from,
-    )))
+    let (item, summary) = (SubDayView::from, TotalsView::from);
+    Ok(Json(ListView::new(found, item, summary)).into_response())
 }

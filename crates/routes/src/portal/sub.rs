@@ -1,6 +1,6 @@
 //! `/agent/sub/list` and `/agent/sub/{guid}`: the agents below one's own.
 
-use agent_domain::{AgentGuid, Money, Problem, portal::sub::SubStatus};
+use agent_domain::{AgentGuid, Money, Problem, brand::MEMBERSHIP_STATES, portal::sub::SubStatus};
 use agent_persistence::portal::{
     provider::ShareRow,
     sub::{SubDetail, SubFilter, SubRow},
@@ -9,19 +9,33 @@ use agent_services::{
     App,
     portal::sub::{self, Sub},
 };
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{
     IntoParams, ToSchema,
     openapi::schema::{Object, ObjectBuilder, Type},
 };
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::list::{ListView, NoSummary, PageQuery, RangeQuery};
 use crate::{
+    RouteState,
+    csv::{self, FormatQuery, columns},
     error::{ApiError, ProblemDocument},
     extract::{PathParam, QueryParams, SignedIn},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(detail, super::sub_edit::edit))
+}
 
 /// Longest keyword, which is as long as a username.
 const KEYWORD: usize = 64;
@@ -58,6 +72,16 @@ pub(crate) fn status_schema() -> Object {
         .build()
 }
 
+fn brand_status_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(MEMBERSHIP_STATES))
+        .description(Some(
+            "`pending` while no brand has been told of a new agent.",
+        ))
+        .build()
+}
+
 impl SubListQuery {
     fn filter(self) -> Result<SubFilter, Problem> {
         let keyword = self.keyword.as_deref().map(str::trim);
@@ -81,6 +105,8 @@ pub struct SubParentView {
     username: String,
 }
 
+columns!(SubParentView: guid, username);
+
 fn parent(guid: Option<i64>, username: Option<String>) -> Option<SubParentView> {
     let (guid, username) = guid.zip(username)?;
     Some(SubParentView { guid, username })
@@ -96,10 +122,10 @@ pub struct SubItemView {
     /// Null where the brand does not show the agent above.
     #[schema(inline)]
     parent: Option<SubParentView>,
-    #[schema(value_type = String, example = "active")]
+    #[schema(schema_with = status_schema)]
     status: String,
-    /// `enabled`, `disabled`, or `pending` while no brand has been told of a new agent.
-    #[schema(example = "enabled")]
+    /// `pending` while no brand has been told of a new agent.
+    #[schema(schema_with = brand_status_schema)]
     brand_status: String,
     /// Its own players.
     #[schema(minimum = 0)]
@@ -118,6 +144,9 @@ pub struct SubItemView {
     commission: Money,
     created_at: DateTime<Utc>,
 }
+
+columns!(SubItemView: guid, username, nick_name, level, parent, status, brand_status, player_count, sub_count,
+    percentage_min, percentage_max, team, commission, created_at);
 
 /// What an agent and all below it brought in over the range.
 #[derive(Serialize, ToSchema)]
@@ -155,6 +184,10 @@ pub struct SubTeamView {
     #[schema(value_type = String)]
     ngr: Money,
 }
+
+columns!(SubTeamView: new_players, new_subs, ftd_count, ftd_amount, deposit_amount, deposit_count,
+    withdraw_amount, withdraw_count, bet_amount, bet_count, valid_bet_amount, win_amount, bonus_amount, ggr,
+    ngr);
 
 impl From<SubRow> for SubItemView {
     fn from(row: SubRow) -> Self {
@@ -196,7 +229,7 @@ impl From<SubRow> for SubItemView {
 
 /// Agents below one's own, the newest first, with what their teams brought in over the range.
 #[utoipa::path(get, path = "/agent/sub/list", tag = "sub",
-    params(PageQuery, RangeQuery, SubListQuery),
+    params(PageQuery, RangeQuery, SubListQuery, FormatQuery),
     responses((status = 200, description = "One page", body = ListView<SubItemView, NoSummary>)))]
 pub async fn list(
     State(app): State<App>,
@@ -204,11 +237,17 @@ pub async fn list(
     QueryParams(page): QueryParams<PageQuery>,
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(query): QueryParams<SubListQuery>,
-) -> Result<Json<ListView<SubItemView, NoSummary>>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
     let range = range.range(&scope, app.core.clock.now())?;
-    let (filter, page) = (query.filter()?, page.request()?);
+    let filter = query.filter()?;
+    let page = page.request()?;
+    if format.is_csv() {
+        let all = sub::export(&app, &principal, &scope, filter, range).await?;
+        return Ok(csv::answer(all, SubItemView::from, &scope, range));
+    }
     let found = sub::list(&app, &principal, &scope, &filter, range, page).await?;
-    Ok(Json(ListView::plain(found, SubItemView::from)))
+    Ok(Json(ListView::plain(found, SubItemView::from)).into_response())
 }
 
 /// One agent below one's own.
@@ -222,10 +261,10 @@ pub struct SubView {
     /// Null where the brand does not show the agent above.
     #[schema(inline)]
     parent: Option<SubParentView>,
-    #[schema(value_type = String, example = "active")]
+    #[schema(schema_with = status_schema)]
     status: String,
-    /// `enabled`, `disabled`, or `pending` while no brand has been told of a new agent.
-    #[schema(example = "enabled")]
+    /// `pending` while no brand has been told of a new agent.
+    #[schema(schema_with = brand_status_schema)]
     brand_status: String,
     /// Its own players.
     #[schema(minimum = 0)]

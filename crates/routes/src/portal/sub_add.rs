@@ -10,12 +10,19 @@ use garde::Validate;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::provider::ShareBody;
 use crate::{
+    RouteState,
     error::{ApiError, ProblemDocument},
     extract::{IdempotencyKey, SignedIn, Valid},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new().routes(routes!(add))
+}
 
 /// A new agent below one's own.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -44,7 +51,7 @@ pub struct AddedSubView {
     username: String,
     /// Shown this once; absent where the same request is answered again. It has to be changed after
     /// the first sign-in.
-    #[schema(format = Password)]
+    #[schema(value_type = String, required = false, format = Password)]
     #[serde(skip_serializing_if = "Option::is_none")]
     initial_password: Option<String>,
 }

@@ -8,11 +8,19 @@ use agent_services::{
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::sub::status_schema;
 use crate::{
+    RouteState,
     error::{ApiError, ProblemDocument},
     extract::{QueryParams, SignedIn},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new().routes(routes!(tree))
+}
 
 /// Which part of the tree.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
@@ -42,7 +50,7 @@ pub struct TreeNodeView {
     guid: i64,
     username: String,
     level: i16,
-    #[schema(value_type = String, example = "active")]
+    #[schema(schema_with = status_schema)]
     status: String,
     #[schema(no_recursion)]
     children: Vec<TreeNodeView>,

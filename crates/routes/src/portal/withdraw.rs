@@ -13,7 +13,11 @@ use agent_services::{
         withdraw_transition::{Actor, Transition, transition},
     },
 };
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use chrono::{DateTime, Utc};
 use garde::Validate;
 use http::StatusCode;
@@ -23,12 +27,25 @@ use utoipa::{
     IntoParams, ToSchema,
     openapi::schema::{Object, ObjectBuilder, Type},
 };
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::list::{ListView, PageQuery, RangeQuery};
 use crate::{
+    RouteState,
+    csv::{self, FormatQuery, columns},
     error::{ApiError, ProblemDocument},
     extract::{AmountText, IdempotencyKey, PathParam, QueryParams, SignedIn, SourceOf, Valid},
 };
+
+/// What is mounted for signed-in agents.
+pub(crate) fn signed_in() -> OpenApiRouter<RouteState> {
+    OpenApiRouter::new()
+        .routes(routes!(init))
+        .routes(routes!(add))
+        .routes(routes!(list))
+        .routes(routes!(detail))
+        .routes(routes!(cancel))
+}
 
 /// What the withdrawal form shows.
 #[derive(Serialize, ToSchema)]
@@ -100,7 +117,7 @@ pub struct CreatedView {
     net_amount: Money,
     #[schema(example = "THB")]
     currency: String,
-    #[schema(example = "pending")]
+    #[schema(schema_with = status_schema)]
     status: String,
 }
 
@@ -125,6 +142,9 @@ pub struct OrderView {
     reviewed_at: Option<DateTime<Utc>>,
     paid_at: Option<DateTime<Utc>>,
 }
+
+columns!(OrderView: withdraw_no, amount, fee, net_amount, currency, bank_name, card_last4, status,
+    reject_reason, remark, created_at, reviewed_at, paid_at);
 
 /// Count and amount of the orders in one state.
 #[derive(Serialize, ToSchema)]
@@ -236,7 +256,7 @@ impl From<CreatedOrder> for CreatedView {
 
 /// Own orders, newest first.
 #[utoipa::path(get, path = "/agent/withdraw/list", tag = "withdraw",
-    params(PageQuery, RangeQuery, StatusQuery),
+    params(PageQuery, RangeQuery, StatusQuery, FormatQuery),
     responses((status = 200, description = "One page; `summary` counts by state", body = ListView<OrderView, StatusSummary>)))]
 pub async fn list(
     State(app): State<App>,
@@ -244,18 +264,17 @@ pub async fn list(
     QueryParams(page): QueryParams<PageQuery>,
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(filter): QueryParams<StatusQuery>,
-) -> Result<Json<ListView<OrderView, StatusSummary>>, ApiError> {
+    QueryParams(format): QueryParams<FormatQuery>,
+) -> Result<Response, ApiError> {
     let range = range.range(&scope, app.core.clock.now())?;
-    let found = withdraw::list(
-        &app,
-        &principal,
-        &scope,
-        range,
-        filter.status,
-        page.request()?,
-    )
-    .await?;
-    Ok(Json(ListView::new(found, OrderView::from, summary)))
+    let status = filter.status;
+    let page = page.request()?;
+    if format.is_csv() {
+        let all = withdraw::export(&app, &principal, &scope, range, status).await?;
+        return Ok(csv::answer(all, OrderView::from, &scope, range));
+    }
+    let found = withdraw::list(&app, &principal, &scope, range, status, page).await?;
+    Ok(Json(ListView::new(found, OrderView::from, summary)).into_response())
 }
 
 fn summary(totals: Vec<StatusTotal>) -> StatusSummary {

@@ -18,7 +18,10 @@ use serde_json::json;
 use crate::{
     app::App,
     core::{Stopped, retrying},
-    portal::repeatable::{Begun, Repeatable},
+    portal::{
+        pace::count_change,
+        repeatable::{Begun, Repeatable},
+    },
     session::Principal,
 };
 
@@ -49,7 +52,7 @@ pub struct GrantedCoupon {
 /// # Errors
 /// `not_found` for a template that is not an enabled one of the brand, and for a player who is not
 /// the agent's or whose account is closed; `coupon_quota_exceeded`; `idempotency_conflict`;
-/// `unavailable`. Then nothing has changed.
+/// `rate_limited`; `unavailable`. Then nothing has changed.
 pub async fn grant(
     app: &App,
     principal: &Principal,
@@ -62,6 +65,7 @@ pub async fn grant(
     if let Some(answer) = write.stored(app).await? {
         return Ok(answer);
     }
+    count_change(app, principal.agent()).await?;
     retrying(|| attempt(app, principal, scope, request, write)).await
 }
 
@@ -171,20 +175,20 @@ async fn announce(
     scope: &BrandScope,
     coupons: &NewCoupons<'_>,
 ) -> Result<(), Stopped> {
-    for (coupon_id, player_id) in coupons.ids.iter().zip(coupons.players) {
-        let granted = CouponMoved {
-            agent_id: principal.agent(),
-            coupon_id: *coupon_id,
-            player_id: *player_id,
-            template_id: coupons.template.id,
-            amount: Money(coupons.template.amount),
-            currency: scope.brand().currency,
-            expires_at: coupons.expires_at,
-        };
-        let body = EventBody::CouponGranted(granted);
-        outbox::append(tx, &event(scope, coupons.at, body)).await?;
-    }
-    Ok(())
+    let granted = |(coupon_id, player_id): (&i64, &i64)| CouponMoved {
+        agent_id: principal.agent(),
+        coupon_id: *coupon_id,
+        player_id: *player_id,
+        template_id: coupons.template.id,
+        amount: Money(coupons.template.amount),
+        currency: scope.brand().currency,
+        expires_at: coupons.expires_at,
+    };
+    let pairs = coupons.ids.iter().zip(coupons.players).map(granted);
+    let events: Vec<DomainEvent> = pairs
+        .map(|granted| event(scope, coupons.at, EventBody::CouponGranted(granted)))
+        .collect();
+    Ok(outbox::append_all(tx, &events).await?)
 }
 
 pub(super) fn event(scope: &BrandScope, at: DateTime<Utc>, body: EventBody) -> DomainEvent {

@@ -1,7 +1,8 @@
 //! Taking back coupons that were not used (P-038, Q-25).
 
 use agent_domain::{
-    BrandScope, Code, EventBody, Money, Problem, event::CouponMoved, portal::coupon::CouponStatus,
+    BrandScope, Code, DomainEvent, EventBody, Money, Problem, event::CouponMoved,
+    portal::coupon::CouponStatus,
 };
 use agent_persistence::{
     AuditEntry, Tx, outbox,
@@ -92,18 +93,18 @@ async fn announce(
     coupons: &[LockedCoupon],
     now: DateTime<Utc>,
 ) -> Result<(), Stopped> {
-    for coupon in coupons {
-        let recycled = CouponMoved {
-            agent_id: principal.agent(),
-            coupon_id: coupon.coupon_id,
-            player_id: coupon.player_id,
-            template_id: coupon.template_id,
-            amount: Money(coupon.amount),
-            currency: scope.brand().currency,
-            expires_at: coupon.expires_at,
-        };
-        let body = EventBody::CouponRecycled(recycled);
-        outbox::append(tx, &event(scope, now, body)).await?;
-    }
-    Ok(())
+    let recycled = |coupon: &LockedCoupon| CouponMoved {
+        agent_id: principal.agent(),
+        coupon_id: coupon.coupon_id,
+        player_id: coupon.player_id,
+        template_id: coupon.template_id,
+        amount: Money(coupon.amount),
+        currency: scope.brand().currency,
+        expires_at: coupon.expires_at,
+    };
+    let events: Vec<DomainEvent> = coupons
+        .iter()
+        .map(|coupon| event(scope, now, EventBody::CouponRecycled(recycled(coupon))))
+        .collect();
+    Ok(outbox::append_all(tx, &events).await?)
 }

@@ -3,13 +3,14 @@
 use agent_domain::{
     BrandScope, Problem,
     page::DayRange,
-    portal::report::{GroupBy, StatScope, Totals, days_before},
+    portal::report::{GroupBy, StatScope, days_before},
     problem::Code,
 };
 use agent_persistence::{
     Tx,
     portal::{
-        home::{self as store, Holdings},
+        downline::downline,
+        home::{self as store, Activity, Holdings},
         home_rank::{self, RankRow},
     },
 };
@@ -21,10 +22,8 @@ use crate::{app::App, session::Principal};
 
 pub use agent_domain::portal::report::RankBy;
 
-/// Players' days up to which active players over several days are counted: a fraction of a second.
-const COUNTABLE_PLAYER_DAYS: i64 = 50_000;
-/// Players' days up to which players are ranked.
-const RANKABLE_PLAYER_DAYS: i64 = 200_000;
+/// Players' days up to which players are ranked: some seconds.
+const RANKABLE_PLAYER_DAYS: i64 = 4_000_000;
 /// Pixels of one side of a QR code, at least.
 const QR_SIDE: u32 = 200;
 
@@ -33,9 +32,7 @@ const QR_SIDE: u32 = 200;
 pub struct Period {
     /// First day.
     pub start: NaiveDate,
-    pub totals: Totals,
-    /// Each player counted once; `None` where there are too many to count over several days.
-    pub active_players: Option<i64>,
+    pub activity: Activity,
 }
 
 /// Numbers of a range beside those of as many days before.
@@ -64,7 +61,7 @@ pub async fn summary(app: &App, asked: Asked<'_>, range: DayRange) -> Result<Sum
     };
     let mut tx = app.core.db.snapshot().await?;
     let starts = [before.first, range.first];
-    let periods = periods(&mut tx, asked, whole, &starts, range.first == range.last).await?;
+    let periods = periods(&mut tx, asked, whole, &starts).await?;
     let agent = asked.principal.agent();
     let holdings = store::holdings(&mut tx, asked.scope, agent, asked.whose).await?;
     tx.rollback().await?;
@@ -88,51 +85,36 @@ pub async fn trend(
 ) -> Result<Vec<Period>, Problem> {
     let starts = group_by.starts(range);
     let mut tx = app.core.db.snapshot().await?;
-    let periods = periods(&mut tx, asked, range, &starts, group_by == GroupBy::Day).await?;
+    let periods = periods(&mut tx, asked, range, &starts).await?;
     tx.rollback().await?;
     Ok(periods)
 }
 
-/// One period for each start. Where each is a single day, the day's own count of players holds.
+/// One period for each start.
 async fn periods(
     tx: &mut Tx,
     asked: Asked<'_>,
     range: DayRange,
     starts: &[NaiveDate],
-    single_days: bool,
 ) -> Result<Vec<Period>, Problem> {
     let Asked { scope, whose, .. } = asked;
     let agent = asked.principal.agent();
-    let mut totals = vec![Totals::default(); starts.len()];
-    for step in store::sums(tx, scope, agent, whose, range, starts).await? {
-        totals[step.index] = step.value;
+    let period = |start: &NaiveDate| Period {
+        start: *start,
+        activity: Activity::default(),
+    };
+    let mut periods: Vec<Period> = starts.iter().map(period).collect();
+    for step in store::activity(tx, scope, agent, whose, range, starts).await? {
+        periods[step.index].activity = step.value;
     }
-    let player_days: i64 = totals.iter().map(|totals| totals.player_days).sum();
-    let mut active: Vec<Option<i64>>;
-    if single_days {
-        active = totals.iter().map(|day| Some(day.player_days)).collect();
-    } else if player_days <= COUNTABLE_PLAYER_DAYS {
-        active = vec![Some(0); starts.len()];
-        for step in store::active_players(tx, scope, agent, whose, range, starts).await? {
-            active[step.index] = Some(step.value);
-        }
-    } else {
-        active = vec![None; starts.len()];
-    }
-    let periods = starts.iter().zip(totals).zip(active);
-    Ok(periods
-        .map(|((start, totals), active_players)| Period {
-            start: *start,
-            totals,
-            active_players,
-        })
-        .collect())
+    Ok(periods)
 }
 
 /// The players who did most.
 ///
 /// # Errors
-/// `range_too_long` when too many players did something on those days.
+/// `range_too_long` when too many players did something on those days; `unavailable` when adding
+/// them up takes too long.
 pub async fn top_players(
     app: &App,
     asked: Asked<'_>,
@@ -142,14 +124,16 @@ pub async fn top_players(
 ) -> Result<Vec<RankRow>, Problem> {
     let Asked { scope, whose, .. } = asked;
     let agent = asked.principal.agent();
-    let mut tx = app.core.db.snapshot().await?;
-    let sums = store::sums(&mut tx, scope, agent, whose, range, &[range.first]).await?;
-    let player_days: i64 = sums.iter().map(|step| step.value.player_days).sum();
+    let own = downline(app.core.db.pool(), scope, agent, agent).await?;
+    let own = own.ok_or_else(Problem::not_found)?;
+    let mut tx = app.core.db.report().await?;
+    let done = store::activity(&mut tx, scope, agent, whose, range, &[range.first]).await?;
+    let player_days: i64 = done.iter().map(|step| step.value.totals.player_days).sum();
     if player_days > RANKABLE_PLAYER_DAYS {
         let detail = "too many players were active on those days; ask for fewer days";
         return Err(Problem::new(Code::RangeTooLong, detail));
     }
-    let rows = home_rank::players(&mut tx, scope, agent, whose, range, by, limit).await?;
+    let rows = home_rank::players(&mut tx, scope, &own, whose, range, by, limit).await?;
     tx.rollback().await?;
     Ok(rows)
 }

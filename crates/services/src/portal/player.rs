@@ -2,15 +2,22 @@
 
 use agent_domain::{
     BrandScope, Problem,
-    page::{DayRange, Page, PageRequest},
+    page::{DayRange, Page, PageRequest, TOTAL_CAP},
 };
-use agent_persistence::portal::{
-    downline::{OwnedPlayer, owned_players},
-    player::{self as store, CouponFilter, DaySums, PlayerCoupon, PlayerDay, PlayerDetail},
+use agent_persistence::{
+    portal::{
+        downline::{OwnedPlayer, owned_players},
+        player::{self as store, CouponFilter, DaySums, PlayerCoupon, PlayerDay, PlayerDetail},
+    },
+    rows::collect,
 };
 use chrono::NaiveDate;
 
-use crate::{app::App, session::Principal};
+use crate::{
+    app::App,
+    export::{Export, Opening},
+    session::Principal,
+};
 
 /// The proof that a player is the asking agent's, or that of one below.
 async fn owned(
@@ -55,8 +62,8 @@ pub async fn daily(
     let played = store::days(pool, asking, player, provider, range).await?;
     let sums = total(&played);
     let all = every_day(range, &played);
-    let (offset, size) = (page.offset(), page.size);
-    let shown = all.iter().copied().skip(whole(offset)).take(whole(size));
+    let (offset, limit) = (page.offset(), page.limit());
+    let shown = all.iter().copied().skip(whole(offset)).take(whole(limit));
     let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
     Ok(Page::new(shown.collect(), count, page, Some(sums)))
 }
@@ -111,10 +118,34 @@ pub async fn coupons(
     let asking = principal.agent();
     let player = owned(app, principal, scope, player).await?;
     let mut tx = app.core.db.snapshot().await?;
-    let items = store::coupons(&mut tx, scope, asking, player, filter, page).await?;
-    let count = store::count_coupons(&mut tx, scope, asking, player, filter).await?;
+    let items = collect(store::coupons(&mut tx, scope, asking, player, filter, page)).await?;
+    let count = store::count_coupons(&mut tx, scope, asking, player, filter, TOTAL_CAP).await?;
     tx.rollback().await?;
     Ok(Page::new(items, count, page, None))
+}
+
+/// Every coupon of the same list.
+///
+/// # Errors
+/// As [`coupons`]; `export_too_large`, `rate_limited`.
+pub async fn export_coupons(
+    app: &App,
+    principal: &Principal,
+    scope: &BrandScope,
+    player: i64,
+    filter: CouponFilter,
+) -> Result<Export<PlayerCoupon>, Problem> {
+    let player = owned(app, principal, scope, player).await?;
+    let (asking, scope) = (principal.agent(), scope.clone());
+    let opening = Opening::new(app, principal, "player_coupons")?;
+    let mut tx = opening.begin(app).await?;
+    let most = opening.max_rows();
+    let count = store::count_coupons(&mut tx, &scope, asking, player, filter, most).await?;
+    opening.admit(count)?;
+    let all = opening.page();
+    Ok(opening.stream(tx, move |tx| {
+        store::coupons(tx, &scope, asking, player, filter, all)
+    }))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Game providers, and the shares that agents have in them.
 
+use std::collections::BTreeMap;
+
 use agent_crypto::random;
 use agent_domain::{
     AgentGuid, BrandScope, DomainEvent, EventBody, Money, Problem,
@@ -11,7 +13,7 @@ use agent_persistence::{
     AuditEntry, Tx, outbox,
     portal::{
         downline::{Downline, downline},
-        provider::{self as store, ProviderRow, ShareGrant, ShareRow},
+        provider::{self as store, Lowered, ProviderRow, ShareGrant, ShareRow},
     },
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -42,7 +44,12 @@ pub(super) fn page_of<T, S>(all: Vec<T>, page: PageRequest, summary: Option<S>) 
     let clamp = |number: i64| usize::try_from(number).unwrap_or(usize::MAX);
     let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
     let rows = all.into_iter().skip(clamp(page.offset()));
-    Page::new(rows.take(clamp(page.size)).collect(), total, page, summary)
+    Page::new(
+        rows.take(clamp(page.limit())).collect(),
+        total,
+        page,
+        summary,
+    )
 }
 
 /// The agent's own shares today.
@@ -61,10 +68,11 @@ pub async fn own_shares(
     Ok(page_of(shares_of(app, scope, &own).await?, page, None))
 }
 
-/// Shares today of a direct sub.
+/// Shares today of an agent below, at any depth: whoever sees an agent sees its shares. They are
+/// set by the one directly above alone.
 ///
 /// # Errors
-/// `not_found` for anybody but a direct sub.
+/// `not_found` for anybody but an agent below the one who asks that the brand shows.
 pub async fn sub_shares(
     app: &App,
     principal: &Principal,
@@ -73,8 +81,8 @@ pub async fn sub_shares(
 ) -> Result<Vec<ShareRow>, Problem> {
     let agent = principal.agent();
     let found = downline(app.core.db.pool(), scope, agent, sub).await?;
-    let direct = found.filter(|found| found.is_direct_sub_of(agent));
-    shares_of(app, scope, &direct.ok_or_else(Problem::not_found)?).await
+    let below = found.filter(|found| found.guid() != agent);
+    shares_of(app, scope, &below.ok_or_else(Problem::not_found)?).await
 }
 
 /// As [`sub_shares`], one page of them.
@@ -192,23 +200,34 @@ pub(crate) async fn give(
         at: giving.at,
     };
     let mut audited = tx.audited(&entry).await?;
-    audited
+    let lowered = audited
         .insert_shares(grant, giving.from, &fresh, giving.at)
         .await?;
-    let changed = PercentageChanged {
-        agent_id: grant.sub(),
-        set_by: principal.agent(),
-        effective_from: giving.from,
-        percentages: told(&fresh),
-    };
-    let event = DomainEvent {
+    let changed = |agent: AgentGuid, shares: &[Share]| DomainEvent {
         event_id: random::uuid_v7(giving.at),
         brand_id: giving.scope.id(),
         occurred_at: giving.at,
-        body: EventBody::PercentageChanged(changed),
+        body: EventBody::PercentageChanged(PercentageChanged {
+            agent_id: agent,
+            set_by: principal.agent(),
+            effective_from: giving.from,
+            percentages: told(shares),
+        }),
     };
-    outbox::append(tx, &event).await?;
+    let mut events = vec![changed(grant.sub(), &fresh)];
+    for (agent, shares) in by_agent(&lowered) {
+        events.push(changed(agent, &shares));
+    }
+    outbox::append_all(tx, &events).await?;
     Ok(())
+}
+
+fn by_agent(lowered: &[Lowered]) -> BTreeMap<AgentGuid, Vec<Share>> {
+    let mut shares = BTreeMap::<AgentGuid, Vec<Share>>::new();
+    for one in lowered {
+        shares.entry(one.agent).or_default().push(one.share);
+    }
+    shares
 }
 
 /// What would hold on that day without the new shares.

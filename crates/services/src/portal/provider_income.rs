@@ -5,10 +5,7 @@ use agent_domain::{
     page::{DayRange, Page, PageRequest},
     portal::report::StatScope,
 };
-use agent_persistence::portal::{
-    downline::downline,
-    provider_income::{self as store, IncomeRow, IncomeTotals},
-};
+use agent_persistence::portal::provider_income::{self as store, IncomeRow, IncomeTotals};
 
 use super::provider::page_of;
 use crate::{app::App, session::Principal};
@@ -16,7 +13,8 @@ use crate::{app::App, session::Principal};
 /// What the agent earned by provider over days, with the totals.
 ///
 /// # Errors
-/// `unavailable` when the database does not answer in time.
+/// `unavailable` when the database does not answer, and while days of the range are summed up anew
+/// after an update: money is shown whole or not at all.
 pub async fn income(
     app: &App,
     principal: &Principal,
@@ -25,11 +23,12 @@ pub async fn income(
     whose: StatScope,
     page: PageRequest,
 ) -> Result<Page<IncomeRow, IncomeTotals>, Problem> {
-    let agent = principal.agent();
-    let own = downline(app.core.db.pool(), scope, agent, agent).await?;
-    let own = own.ok_or_else(Problem::not_found)?;
-    let mut tx = app.core.db.report().await?;
-    let found = store::income(&mut tx, scope, &own, range, whose).await?;
+    let mut tx = app.core.db.snapshot().await?;
+    if store::waits_for_rebuild(&mut tx, scope, range).await? {
+        return Err(Problem::unavailable("days are summed up anew"));
+    }
+    let rows = store::income(&mut tx, scope, principal.agent(), range, whose).await?;
     tx.rollback().await?;
-    Ok(page_of(found.rows, page, Some(found.totals)))
+    let totals = rows.iter().map(|row| row.totals).sum();
+    Ok(page_of(rows, page, Some(totals)))
 }

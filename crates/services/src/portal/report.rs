@@ -5,9 +5,16 @@ use agent_domain::{
     page::{DayRange, Page, PageRequest, TOTAL_CAP},
     portal::report::Totals,
 };
-use agent_persistence::portal::report::{self as store, ReportFilter, SubDay, SubTotals};
+use agent_persistence::{
+    portal::report::{self as store, ReportFilter, SubDay, SubTotals},
+    rows::collect,
+};
 
-use crate::{app::App, session::Principal};
+use crate::{
+    app::App,
+    export::{Export, Opening},
+    session::Principal,
+};
 
 /// Each direct sub with what its team did over the range, and the sums over all of them, of one
 /// instant.
@@ -24,11 +31,33 @@ pub async fn statistic(
 ) -> Result<Page<SubTotals, Totals>, Problem> {
     let agent = principal.agent();
     let mut tx = app.core.db.snapshot().await?;
-    let items = store::by_sub(&mut tx, scope, agent, filter, range, page).await?;
-    let count = store::count_subs(&mut tx, scope, agent, filter).await?;
+    let items = collect(store::by_sub(&mut tx, scope, agent, filter, range, page)).await?;
+    let count = store::count_subs(&mut tx, scope, agent, filter, TOTAL_CAP).await?;
     let (_, totals) = store::summary(&mut tx, scope, agent, filter, range).await?;
     tx.rollback().await?;
     Ok(Page::new(items, count, page, Some(totals)))
+}
+
+/// Every sub of [`statistic`].
+///
+/// # Errors
+/// `export_too_large`, `rate_limited`, `unavailable`.
+pub async fn export_statistic(
+    app: &App,
+    principal: &Principal,
+    scope: &BrandScope,
+    filter: ReportFilter,
+    range: DayRange,
+) -> Result<Export<SubTotals>, Problem> {
+    let (agent, scope) = (principal.agent(), scope.clone());
+    let opening = Opening::new(app, principal, "sub_statistic")?;
+    let mut tx = opening.begin(app).await?;
+    let most = opening.max_rows();
+    opening.admit(store::count_subs(&mut tx, &scope, agent, &filter, most).await?)?;
+    let all = opening.page();
+    Ok(opening.stream(tx, move |tx| {
+        store::by_sub(tx, &scope, agent, &filter, range, all)
+    }))
 }
 
 /// As [`statistic`], day by day.
@@ -45,7 +74,7 @@ pub async fn statistic_daily(
 ) -> Result<Page<SubDay, Totals>, Problem> {
     let agent = principal.agent();
     let mut tx = app.core.db.snapshot().await?;
-    let items = store::by_day(&mut tx, scope, agent, filter, range, page).await?;
+    let items = collect(store::by_day(&mut tx, scope, agent, filter, range, page)).await?;
     let (days, totals) = store::summary(&mut tx, scope, agent, filter, range).await?;
     tx.rollback().await?;
     Ok(Page::new(
@@ -54,4 +83,26 @@ pub async fn statistic_daily(
         page,
         Some(totals),
     ))
+}
+
+/// Every day of [`statistic_daily`].
+///
+/// # Errors
+/// `export_too_large`, `rate_limited`, `unavailable`.
+pub async fn export_statistic_daily(
+    app: &App,
+    principal: &Principal,
+    scope: &BrandScope,
+    filter: ReportFilter,
+    range: DayRange,
+) -> Result<Export<SubDay>, Problem> {
+    let (agent, scope) = (principal.agent(), scope.clone());
+    let opening = Opening::new(app, principal, "sub_statistic_daily")?;
+    let mut tx = opening.begin(app).await?;
+    let (days, _) = store::summary(&mut tx, &scope, agent, &filter, range).await?;
+    opening.admit(days)?;
+    let all = opening.page();
+    Ok(opening.stream(tx, move |tx| {
+        store::by_day(tx, &scope, agent, &filter, range, all)
+    }))
 }

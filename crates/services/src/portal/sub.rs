@@ -2,15 +2,22 @@
 
 use agent_domain::{
     AgentGuid, BrandScope, Problem,
-    page::{DayRange, Page, PageRequest},
+    page::{DayRange, Page, PageRequest, TOTAL_CAP},
 };
-use agent_persistence::portal::{
-    downline::downline,
-    provider::{self, ShareRow},
-    sub::{self as store, SubDetail, SubFilter, SubRow},
+use agent_persistence::{
+    portal::{
+        downline::downline,
+        provider::{self, ShareRow},
+        sub::{self as store, SubDetail, SubFilter, SubRow},
+    },
+    rows::collect,
 };
 
-use crate::{app::App, session::Principal};
+use crate::{
+    app::App,
+    export::{Export, Opening},
+    session::Principal,
+};
 
 /// One page of agents and their count, of one instant.
 ///
@@ -27,10 +34,34 @@ pub async fn list(
     let agent = principal.agent();
     let today = scope.brand().day_of(app.core.clock.now());
     let mut tx = app.core.db.snapshot().await?;
-    let items = store::list(&mut tx, scope, agent, filter, range, today, page).await?;
-    let count = store::count(&mut tx, scope, agent, filter).await?;
+    let found = store::list(&mut tx, scope, agent, filter, range, today, page);
+    let items = collect(found).await?;
+    let count = store::count(&mut tx, scope, agent, filter, TOTAL_CAP).await?;
     tx.rollback().await?;
     Ok(Page::new(items, count, page, None))
+}
+
+/// Every agent of the same list.
+///
+/// # Errors
+/// `export_too_large`, `rate_limited`, `unavailable`.
+pub async fn export(
+    app: &App,
+    principal: &Principal,
+    scope: &BrandScope,
+    filter: SubFilter,
+    range: DayRange,
+) -> Result<Export<SubRow>, Problem> {
+    let today = scope.brand().day_of(app.core.clock.now());
+    let (agent, scope) = (principal.agent(), scope.clone());
+    let opening = Opening::new(app, principal, "subs")?;
+    let mut tx = opening.begin(app).await?;
+    let count = store::count(&mut tx, &scope, agent, &filter, opening.max_rows()).await?;
+    opening.admit(count)?;
+    let all = opening.page();
+    Ok(opening.stream(tx, move |tx| {
+        store::list(tx, &scope, agent, &filter, range, today, all)
+    }))
 }
 
 /// An agent with its shares of today.

@@ -26,6 +26,7 @@ use crate::{
     core::{Stopped, retrying},
     portal::{
         contact::Contact,
+        pace::count_sub_add,
         provider::{Giving, give, grant},
         repeatable::{Begun, Repeatable},
     },
@@ -94,7 +95,7 @@ struct Plan<'a> {
 ///
 /// # Errors
 /// `validation_failed`, `percentage_out_of_range`, `conflict` for a name that is taken or an agent
-/// at the deepest level, `idempotency_conflict`, `unavailable`.
+/// at the deepest level, `idempotency_conflict`, `rate_limited`, `unavailable`.
 pub async fn add(
     app: &App,
     principal: &Principal,
@@ -111,6 +112,7 @@ pub async fn add(
     if let Some(sub) = write.stored(app).await? {
         return Ok(replayed(sub));
     }
+    count_sub_add(app, principal.agent()).await?;
     let (initial_password, password_hash) = InitialPassword::draw(app).await?;
     let nick_name = request.nick_name.as_deref().map(str::trim);
     let plan = Plan {

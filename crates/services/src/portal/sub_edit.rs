@@ -1,19 +1,16 @@
-//! What a parent changes of a direct sub: name and remark, state, password (P-033, Q-85).
+//! What a parent changes of a direct sub: name and remark, state (P-033).
 //!
 //! Who is further below is looked after by the agent in between: here it is as if it did not exist.
 
 use agent_crypto::random;
 use agent_domain::{
-    AgentGuid, BrandScope, DomainEvent, EventBody, Problem,
-    event::{SubPasswordReset, SubStatusChanged},
+    AgentGuid, BrandScope, Code, DomainEvent, EventBody, Problem,
+    event::SubStatusChanged,
     portal::{auth::AgentStatus, sub::SubStatus},
 };
 use agent_persistence::{
     AuditEntry, Tx, outbox,
-    portal::{
-        downline::downline,
-        sub_edit::{self as store, LockedSub},
-    },
+    portal::sub_edit::{self as store, LockedSub},
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -21,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     app::App,
     core::{Core, Stopped, retrying},
-    portal::{payout_password, sub_add::InitialPassword},
+    portal::pace::count_change,
     session::Principal,
 };
 
@@ -34,12 +31,12 @@ pub struct Editing<'a> {
 }
 
 impl Editing<'_> {
-    async fn lock(&self, tx: &mut Tx) -> Result<LockedSub, Stopped> {
+    pub(super) async fn lock(&self, tx: &mut Tx) -> Result<LockedSub, Stopped> {
         let locked = store::lock(tx, self.scope, self.principal.agent(), self.sub).await?;
         Ok(locked.ok_or_else(Problem::not_found)?)
     }
 
-    fn entry<'e>(
+    pub(super) fn entry<'e>(
         &self,
         core: &Core,
         operator: &'e str,
@@ -59,7 +56,12 @@ impl Editing<'_> {
         }
     }
 
-    async fn tell(&self, tx: &mut Tx, at: DateTime<Utc>, body: EventBody) -> Result<(), Stopped> {
+    pub(super) async fn tell(
+        &self,
+        tx: &mut Tx,
+        at: DateTime<Utc>,
+        body: EventBody,
+    ) -> Result<(), Stopped> {
         let event = DomainEvent {
             event_id: random::uuid_v7(at),
             brand_id: self.scope.id(),
@@ -80,7 +82,8 @@ pub struct Texts {
 /// Sets nick name and remark.
 ///
 /// # Errors
-/// `not_found` for anybody but a direct sub; `validation_failed` when nothing is given.
+/// `not_found` for anybody but a direct sub; `validation_failed` when nothing is given;
+/// `rate_limited`.
 pub async fn edit(app: &App, editing: Editing<'_>, texts: &Texts) -> Result<(), Problem> {
     if texts.nick_name.is_none() && texts.remark.is_none() {
         return Err(Problem::field(
@@ -88,6 +91,7 @@ pub async fn edit(app: &App, editing: Editing<'_>, texts: &Texts) -> Result<(), 
             "send nick_name, remark, or both",
         ));
     }
+    count_change(app, editing.principal.agent()).await?;
     retrying(|| store_texts(app, editing, texts)).await
 }
 
@@ -109,11 +113,14 @@ async fn store_texts(app: &App, editing: Editing<'_>, texts: &Texts) -> Result<(
     Ok(())
 }
 
-/// Locks a sub, which ends its sessions, or lets it in again. Doing it again changes nothing.
+/// Locks a sub, which ends its sessions, or lets it in again. Doing it again changes nothing. Only
+/// what a parent locked is a parent's to unlock.
 ///
 /// # Errors
-/// `not_found` for anybody but a direct sub.
+/// `not_found` for anybody but a direct sub; `conflict` for one that an operator locked;
+/// `rate_limited`.
 pub async fn set_status(app: &App, editing: Editing<'_>, status: SubStatus) -> Result<(), Problem> {
+    count_change(app, editing.principal.agent()).await?;
     retrying(|| store_status(app, editing, status)).await
 }
 
@@ -123,6 +130,10 @@ async fn store_status(app: &App, editing: Editing<'_>, status: SubStatus) -> Res
     if status.is(sub.status()) {
         tx.rollback().await?;
         return Ok(());
+    }
+    if sub.status() == AgentStatus::Locked && !sub.is_locked_by_parent() {
+        let detail = "an operator locked this agent: only an operator unlocks it";
+        return Err(Problem::new(Code::Conflict, detail).into());
     }
     let before = match sub.status() {
         AgentStatus::Active => "active",
@@ -143,48 +154,6 @@ async fn store_status(app: &App, editing: Editing<'_>, status: SubStatus) -> Res
     };
     editing
         .tell(&mut tx, entry.at, EventBody::SubStatusChanged(changed))
-        .await?;
-    app.core.commit(tx).await?;
-    Ok(())
-}
-
-/// Gives a sub a temporary password: its sessions end, the password has to be changed, and for a
-/// while nothing is paid to a younger payout account. The parent proves itself by its payout
-/// password.
-///
-/// # Errors
-/// `not_found` for anybody but a direct sub; `payout_password_unset`, `payout_password_invalid`,
-/// `rate_limited`, `unavailable`.
-pub async fn reset_password(
-    app: &App,
-    editing: Editing<'_>,
-    pin: &str,
-) -> Result<InitialPassword, Problem> {
-    let (pool, asking) = (app.core.db.pool(), editing.principal.agent());
-    let sub = downline(pool, editing.scope, asking, editing.sub).await?;
-    sub.filter(|sub| sub.is_direct_sub_of(asking))
-        .ok_or_else(Problem::not_found)?;
-    payout_password::check(app, asking, pin).await?;
-    let (password, hash) = InitialPassword::draw(app).await?;
-    retrying(|| store_password(app, editing, &hash)).await?;
-    Ok(password)
-}
-
-async fn store_password(app: &App, editing: Editing<'_>, hash: &str) -> Result<(), Stopped> {
-    let mut tx = app.core.db.begin().await?;
-    let sub = editing.lock(&mut tx).await?;
-    let operator = editing.principal.operator_id();
-    let entry = editing.entry(&app.core, &operator, "AGENT_SUB_RESET_PASSWORD", None);
-    let mut audited = tx.audited(&entry).await?;
-    audited
-        .set_temporary_password(sub.guid(), hash, entry.at)
-        .await?;
-    let reset = SubPasswordReset {
-        agent_id: sub.guid(),
-        parent_guid: editing.principal.agent(),
-    };
-    editing
-        .tell(&mut tx, entry.at, EventBody::SubPasswordReset(reset))
         .await?;
     app.core.commit(tx).await?;
     Ok(())

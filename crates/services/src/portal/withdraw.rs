@@ -21,6 +21,7 @@ use agent_persistence::{
             self as store, FormFacts, NewOrder, OrderFacts, OrderFilter, OrderRow, StatusTotal,
         },
     },
+    rows::collect,
 };
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -30,8 +31,10 @@ use serde_json::json;
 use crate::{
     app::App,
     core::{Stopped, retrying},
+    export::{Export, Opening},
     portal::{
         auth::Source,
+        pace::count_change,
         payout_account::cooldown_problem,
         payout_password,
         repeatable::{Begun, Repeatable},
@@ -138,6 +141,7 @@ async fn add_counted(
     if let Some(answer) = write.stored(app).await? {
         return Ok(answer);
     }
+    count_change(app, agent).await?;
     retrying(|| make_order(app, asking, request, amount, write)).await
 }
 
@@ -315,16 +319,39 @@ pub async fn list(
     status: Option<WithdrawStatus>,
     page: PageRequest,
 ) -> Result<Page<OrderRow, Vec<StatusTotal>>, Problem> {
-    let (from, until) = range.instants(scope.brand().timezone);
-    let filter = OrderFilter {
-        from,
-        until,
-        status,
-    };
+    let filter = OrderFilter::new(scope, range, status);
     let mut tx = app.core.db.snapshot().await?;
-    let items = store::list(&mut tx, scope, principal.agent(), &filter, page).await?;
+    let items = collect(store::list(
+        &mut tx,
+        scope,
+        principal.agent(),
+        &filter,
+        page,
+    ))
+    .await?;
     let totals = store::totals(&mut tx, scope, principal.agent(), &filter).await?;
     tx.rollback().await?;
     let count = totals.iter().map(|total| total.count).sum();
     Ok(Page::new(items, count, page, Some(totals)))
+}
+
+/// Every order of the same list.
+///
+/// # Errors
+/// `export_too_large`, `rate_limited`, `unavailable`.
+pub async fn export(
+    app: &App,
+    principal: &Principal,
+    scope: &BrandScope,
+    range: DayRange,
+    status: Option<WithdrawStatus>,
+) -> Result<Export<OrderRow>, Problem> {
+    let filter = OrderFilter::new(scope, range, status);
+    let (agent, scope) = (principal.agent(), scope.clone());
+    let opening = Opening::new(app, principal, "withdrawals")?;
+    let mut tx = opening.begin(app).await?;
+    let totals = store::totals(&mut tx, &scope, agent, &filter).await?;
+    opening.admit(totals.iter().map(|total| total.count).sum())?;
+    let all = opening.page();
+    Ok(opening.stream(tx, move |tx| store::list(tx, &scope, agent, &filter, all)))
 }

@@ -39,7 +39,7 @@ impl Job for RollUp {
 
     async fn step(&mut self) -> anyhow::Result<Next> {
         if self.round.is_empty() {
-            self.round = rollup::dirty_days(self.core.db.pool()).await?.into();
+            self.round = rollup::waiting_days(self.core.db.pool()).await?.into();
         }
         // Taken off before the work: a day that fails does not keep the others from their turn.
         if let Some(day) = self.round.pop_front() {

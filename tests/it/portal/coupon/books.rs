@@ -7,6 +7,7 @@ use agent_persistence::portal::coupon_expiry;
 use agent_testkit::{Granter, Session, TestApp};
 use futures_util::future::join_all;
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
+use rust_decimal::Decimal;
 
 /// One thing that happens; numbers choose among players and coupons.
 #[derive(Clone, Debug)]
@@ -102,6 +103,30 @@ async fn take(
     told
 }
 
+/// Each coupon is live, used, recycled or expired: their number and amount together, and the amount
+/// of those that were not recycled.
+async fn ends(app: &TestApp, granter: &Granter<'_>) -> (usize, usize, Decimal) {
+    let (live, used) = ("status = 'granted'", "status = 'used'");
+    let (recycled, expired) = ("status = 'recycled'", "status = 'expired'");
+    let (mut count, mut amount, mut kept) = (0, 0, Decimal::ZERO);
+    for end in [live, used, recycled, expired] {
+        let of_end = format!(
+            "SELECT count(*), coalesce(sum(amount), 0) FROM coupon WHERE agent_id = {} AND {end}",
+            granter.agent.guid
+        );
+        let (number, sum): (i64, Decimal) = sqlx::query_as(sqlx::AssertSqlSafe(of_end))
+            .fetch_one(&app.owner)
+            .await
+            .unwrap();
+        count += usize::try_from(number).unwrap();
+        amount += usize::try_from(sum).unwrap();
+        if end != recycled {
+            kept += sum;
+        }
+    }
+    (count, amount, kept)
+}
+
 #[tokio::test]
 async fn p036_p037_p038_the_books_agree_with_the_answers_whatever_happens() {
     let app = TestApp::spawn().await;
@@ -128,6 +153,8 @@ async fn p036_p037_p038_the_books_agree_with_the_answers_whatever_happens() {
             let used = app.quota_used(&granter.agent, &brand).await;
             assert_eq!(used, (100 * live as i64).into(), "{steps:?}");
             assert!(live <= 12, "{steps:?}");
+            let told = (granted.len(), 100 * granted.len(), used);
+            assert_eq!(ends(&app, &granter).await, told, "{steps:?}");
             app.assert_coupon_books().await;
         }
         let ids = |ids: &[i64]| ids.iter().copied().collect::<BTreeSet<_>>();

@@ -145,6 +145,11 @@ async fn p037_a_hundred_players_are_granted_at_once() {
     let answer = granter.session.recycle(&coupons).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     app.assert_coupon_books().await;
+    // The events of a request are written by one statement.
+    let statements = "SELECT string_agg(concat_ws(' ', events, statements), ', ') FROM ( \
+         SELECT count(*) AS events, count(DISTINCT cmin::text) AS statements FROM agent_outbox \
+         GROUP BY event_type ORDER BY event_type) s";
+    assert_eq!(app.text(statements).await, "100 1, 100 1");
     app.finish().await;
 }
 

@@ -2,6 +2,9 @@
 
 use agent_testkit::{Answer, TestApp};
 
+/// Largest integer of a request.
+const LARGEST: i64 = (1 << 53) - 1;
+
 #[tokio::test]
 async fn p037_players_of_others_of_other_brands_and_closed_ones_get_nothing() {
     let app = TestApp::spawn().await;
@@ -36,8 +39,8 @@ async fn p037_players_of_others_of_other_brands_and_closed_ones_get_nothing() {
         nobodys,
         0,
         -1,
-        i64::MAX,
-        i64::MIN,
+        LARGEST,
+        -LARGEST,
     ];
     let before = app.books().await;
     let absent = granter.session.grant(granter.template, &[999_999]).await;
@@ -79,7 +82,7 @@ async fn p037_templates_of_other_brands_and_disabled_ones_do_not_exist() {
     .await;
     let foreign = app.coupon_template(&other, "5").await;
     let before = app.books().await;
-    for template in [disabled, foreign, 0, -1, i64::MAX] {
+    for template in [disabled, foreign, 0, -1, LARGEST] {
         let answer = granter.session.grant(template, &granter.players).await;
         answer.assert_problem(404, "not_found");
     }
@@ -129,7 +132,7 @@ async fn p038_only_the_granter_takes_back_and_only_on_the_brand() {
     // All or nothing: one that is not the agent's keeps its own from being taken back.
     let answer = session.recycle(&[coupons[0], foreign[0]]).await;
     answer.assert_problem(404, "not_found");
-    for odd in [0, -1, i64::MAX, i64::MIN] {
+    for odd in [0, -1, LARGEST, -LARGEST] {
         let answer = session.recycle(&[coupons[0], odd]).await;
         answer.assert_problem(404, "not_found");
     }

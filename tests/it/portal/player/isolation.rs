@@ -4,6 +4,9 @@ use agent_testkit::{Session, TestApp};
 
 use super::stage::{LIST, Tree, ask, listed, move_player, player};
 
+/// Largest integer of a request.
+const LARGEST: i64 = (1 << 53) - 1;
+
 /// Every view of one player, and the list, agree on whether it is seen.
 async fn sees(session: &Session<'_>, id: i64) -> bool {
     let is_listed = listed(session, "page_size=100").await.contains(&id);
@@ -157,7 +160,7 @@ async fn p032_players_of_an_agent_are_asked_for_only_from_above() {
         999_999,
         0,
         -1,
-        i64::MAX,
+        LARGEST,
     ] {
         let path = format!("{LIST}?agent_guid={guid}");
         ask(&session, &path).await.assert_problem(404, "not_found");

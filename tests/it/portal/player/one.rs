@@ -50,3 +50,59 @@ async fn p032_p060_a_player_is_shown_with_its_life_and_its_origin() {
         .assert_problem(404, "not_found");
     app.finish().await;
 }
+
+/// What a player paid elsewhere is nothing that its new agent may see.
+#[tokio::test]
+async fn p032_p154_the_life_of_a_player_who_came_from_others_begins_with_its_coming() {
+    let app = TestApp::spawn().await;
+    let tree = Tree::plant(&app).await;
+    for id in [1, 2, 3] {
+        let name = format!("moved{id}");
+        let mut new = player(id, &name);
+        new.deposited = 1_000_000;
+        new.of(&app, &tree.a, &tree.stranger).await;
+    }
+    played(&app, &tree.a, &tree.stranger, 1, days_ago(&app, 90), 0, 900).await;
+    played(&app, &tree.a, &tree.child, 1, today(&app), 0, 100).await;
+    // Of the second the days at its first agent are gone, and the log tells; the third moved within
+    // the tree only.
+    played(&app, &tree.a, &tree.child, 2, today(&app), 0, 200).await;
+    played(&app, &tree.a, &tree.sibling, 3, days_ago(&app, 9), 0, 300).await;
+    for id in [1, 2, 3] {
+        move_player(&app, id, Some(&tree.child)).await;
+    }
+    app.as_owner(&format!(
+        "INSERT INTO player_attribution_log (player_id, from_agent, to_agent, reason, actor) VALUES \
+         (2, {}, {}, 'moved', 'test'), (3, {}, {1}, 'moved', 'test')",
+        tree.stranger.guid, tree.child.guid, tree.sibling.guid
+    ))
+    .await;
+    let life = async |agent, id: i64| {
+        let session = tree.login(&app, agent).await;
+        let answer = ask(&session, &format!("/agent/player/{id}")).await;
+        let life = &answer.body["lifetime"];
+        let text = |name: &str| life[name].as_str().unwrap().to_owned();
+        (
+            text("deposit_amount"),
+            text("withdraw_amount"),
+            text("bet_amount"),
+        )
+    };
+    let told = |deposit: &str, withdraw: &str, bet: &str| {
+        (deposit.to_owned(), withdraw.to_owned(), bet.to_owned())
+    };
+    for agent in [&tree.top, &tree.child] {
+        assert_eq!(life(agent, 1).await, told("10.0000", "5.0000", "100.0000"));
+        assert_eq!(life(agent, 2).await, told("20.0000", "10.0000", "200.0000"));
+    }
+    // To the top nothing of the third is foreign; to the child the time at its sibling is.
+    assert_eq!(
+        life(&tree.top, 3).await,
+        told("1000000.0000", "500000.0000", "300.0000")
+    );
+    assert_eq!(
+        life(&tree.child, 3).await,
+        told("0.0000", "0.0000", "0.0000")
+    );
+    app.finish().await;
+}

@@ -289,17 +289,25 @@ async fn random_books(
 }
 
 #[tokio::test]
-async fn p064_halves_are_rounded_away_from_zero_once() {
+async fn p064_q97_income_is_fixed_for_each_provider_and_day_in_every_report() {
     let app = TestApp::spawn().await;
     let brand = app.brand("a").await;
     provider(&app, 1, "one", &[&brand]).await;
+    provider(&app, 2, "two", &[&brand]).await;
     let mut books = family(&app, &brand).await;
     let day = today(&app);
     books.shares = vec![shared(0, days(day, -2), "50")];
-    let row = |back, bet: &str| played(days(day, back), 0, 1, [bet, "0", "0", "0", "0", "0"]);
+    let mut of_two = shared(0, days(day, -2), "50");
+    of_two.provider = 2;
+    books.shares.push(of_two);
+    // Halves go away from zero.
+    let row = |back, provider, bet: &str| {
+        played(days(day, back), 0, provider, [bet, "0", "0", "0", "0", "0"])
+    };
     books.played = vec![
-        row(0, "0.0001"),
-        row(-1, "0.0002"),
+        row(0, 1, "0.0001"),
+        row(-1, 1, "0.0001"),
+        row(-1, 2, "0.0001"),
         // A loss of the house is the agent's as well.
         played(days(day, -2), 0, 1, ["0", "0", "0.0001", "0", "0", "0"]),
     ];
@@ -307,15 +315,21 @@ async fn p064_halves_are_rounded_away_from_zero_once() {
     let session = app
         .login(&brand.host, "top", &books.agents[0].password)
         .await;
-    for (range, income) in [
-        ((day, day), "0.0001"),
-        ((days(day, -1), day), "0.0002"),
-        ((days(day, -2), day), "0.0001"),
-        ((days(day, -2), days(day, -2)), "-0.0001"),
+    for (range, one, all) in [
+        ((day, day), "0.0001", "0.0001"),
+        ((days(day, -1), days(day, -1)), "0.0001", "0.0002"),
+        ((days(day, -1), day), "0.0002", "0.0003"),
+        ((days(day, -2), day), "0.0001", "0.0002"),
+        ((days(day, -2), days(day, -2)), "-0.0001", "-0.0001"),
     ] {
-        let answer = ask(&session, range, "").await;
-        assert_eq!(answer.body["summary"]["income"], income, "{range:?}");
-        assert_eq!(of_provider(&answer, 1)["income"], income, "{range:?}");
+        for scope in ["direct", "team"] {
+            let answer = ask(&session, range, &format!("&scope={scope}")).await;
+            assert_eq!(answer.body["summary"]["income"], all, "{range:?}");
+            assert_eq!(of_provider(&answer, 1)["income"], one, "{range:?}");
+            let path = format!("date_from={}&date_to={}&scope={scope}", range.0, range.1);
+            let summary = session.get(&format!("/agent/home/summary?{path}")).await;
+            assert_eq!(summary.body["current"]["commission"], all, "{range:?}");
+        }
     }
     app.finish().await;
 }

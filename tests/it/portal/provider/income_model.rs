@@ -67,8 +67,8 @@ impl Books {
         (first, last): (NaiveDate, NaiveDate),
         team: bool,
     ) -> (BTreeMap<i32, Value>, Value) {
-        let mut sums: BTreeMap<i32, [Decimal; 7]> = BTreeMap::new();
-        let mut all = [Decimal::ZERO; 7];
+        let mut sums: BTreeMap<i32, [Decimal; 6]> = BTreeMap::new();
+        let mut earned: BTreeMap<(i32, NaiveDate), Decimal> = BTreeMap::new();
         for row in self.played.iter().filter(|row| row.provider != 0) {
             let Some(part) = self.part(agent, row, team) else {
                 continue;
@@ -76,17 +76,28 @@ impl Books {
             if row.day < first || row.day > last {
                 continue;
             }
-            let [bet, _, win, bonus, fee, royalty] = row.amounts;
-            let earned = (bet - win - bonus - fee - royalty) * part / Decimal::ONE_HUNDRED;
-            for sum in [sums.entry(row.provider).or_default(), &mut all] {
-                for (sum, amount) in sum.iter_mut().zip(row.amounts) {
-                    *sum += amount;
-                }
-                sum[6] += earned;
+            let sums = sums.entry(row.provider).or_default();
+            for (sum, amount) in sums.iter_mut().zip(row.amounts) {
+                *sum += amount;
             }
+            let [bet, _, win, bonus, fee, royalty] = row.amounts;
+            *earned.entry((row.provider, row.day)).or_default() +=
+                (bet - win - bonus - fee - royalty) * part / Decimal::ONE_HUNDRED;
         }
-        let by_provider = sums.iter().map(|(provider, sums)| (*provider, shown(sums)));
-        (by_provider.collect(), shown(&all))
+        let income = |of: Option<i32>| -> Decimal {
+            let asked = earned
+                .iter()
+                .filter(|((id, _), _)| of.is_none_or(|of| of == *id));
+            asked.map(|(_, earned)| fixed(*earned)).sum()
+        };
+        let mut all = [Decimal::ZERO; 6];
+        for (sum, more) in sums.values().flat_map(|sums| sums.iter().enumerate()) {
+            all[sum] += more;
+        }
+        let by_provider = sums
+            .iter()
+            .map(|(id, sums)| (*id, shown(sums, income(Some(*id)))));
+        (by_provider.collect(), shown(&all, income(None)))
     }
 
     pub(super) fn percentage(&self, agent: usize, provider: i32, day: NaiveDate) -> Value {
@@ -113,12 +124,17 @@ impl Books {
             }
             query.execute(&app.owner).await.unwrap();
         }
+        super::stage::roll_up(app).await;
     }
 }
 
-fn shown(sums: &[Decimal; 7]) -> Value {
-    let [bet, valid_bet, win, bonus, fee, royalty, income] = *sums;
-    let income = income.round_dp_with_strategy(4, RoundingStrategy::MidpointAwayFromZero);
+/// Fixed for each provider and day.
+fn fixed(earned: Decimal) -> Decimal {
+    earned.round_dp_with_strategy(4, RoundingStrategy::MidpointAwayFromZero)
+}
+
+fn shown(sums: &[Decimal; 6], income: Decimal) -> Value {
+    let [bet, valid_bet, win, bonus, fee, royalty] = *sums;
     json!({
         "bet": Money(bet), "valid_bet": Money(valid_bet), "win_loss": Money(bet - win), "bonus": Money(bonus),
         "fee": Money(fee), "royalty": Money(royalty), "ngr": Money(bet - win - bonus - fee - royalty),

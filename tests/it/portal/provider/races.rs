@@ -1,5 +1,7 @@
 //! Shares of parent and child that are changed at the same time.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use agent_testkit::{AgentFixture, BrandFixture, Session, TestApp};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -9,8 +11,15 @@ use super::{
     stage::{before_month_ends, days, give, provider, share, today, written},
 };
 
+/// Many at once, who all wait for the same few locks however busy the machine is.
+const CROWDED: [(&str, &str); 3] = [
+    ("HTTP_REQUESTS_PER_AGENT", "64"),
+    ("DB_ACQUIRE_TIMEOUT_MS", "10000"),
+    ("DB_LOCK_TIMEOUT_MS", "10000"),
+];
+
 /// Days on which somebody has more than the one above.
-const VIOLATIONS: &str = "\
+pub(super) const VIOLATIONS: &str = "\
 SELECT count(*) FROM agent child JOIN agent parent ON parent.guid = child.parent_guid
 CROSS JOIN (SELECT DISTINCT brand_id, provider_id, effective_from AS day FROM agent_provider_percentage) at
 WHERE provider_share(child.guid, at.brand_id, at.provider_id, at.day)
@@ -27,7 +36,7 @@ async fn provider_for_each(app: &TestApp, brand: &BrandFixture, count: i32) {
 #[tokio::test]
 async fn p063_q26_a_share_cannot_pass_the_one_above_in_a_race() {
     const PROVIDERS: i32 = 24;
-    let app = TestApp::with(&[("HTTP_REQUESTS_PER_AGENT", "64")]).await;
+    let app = TestApp::with(&CROWDED).await;
     let brand = app.brand("a").await;
     let top = app.agent("top", &[&brand]).await;
     let middle = app.agent_under("middle", Some(top.guid), &[&brand]).await;
@@ -90,15 +99,16 @@ async fn tree(
     (agents, parents)
 }
 
-/// In random trees everybody changes the shares of all direct subs at once, month after month.
+/// In random trees everybody changes the shares of all direct subs at once, month after month; some
+/// agents are deleted on the way.
 #[tokio::test]
 async fn p063_q26_at_every_day_nobody_has_more_than_the_one_above() {
     const PROVIDERS: i32 = 2;
     const SIZE: usize = 7;
     let mut seen = [0_u32; 3];
-    for seed in 1..=2 {
+    for seed in 1..=3 {
         let mut dice = Dice::new(seed);
-        let app = TestApp::with(&[("HTTP_REQUESTS_PER_AGENT", "64")]).await;
+        let app = TestApp::with(&CROWDED).await;
         let brand = app.brand("a").await;
         let (agents, parents) = tree(&app, &brand, &mut dice, SIZE).await;
         provider_for_each(&app, &brand, PROVIDERS).await;
@@ -106,17 +116,25 @@ async fn p063_q26_at_every_day_nobody_has_more_than_the_one_above() {
         for id in 1..=PROVIDERS {
             share(&app, &brand, &agents[0], id, from, "60").await;
         }
-        for _month in 0..3 {
-            let mut sessions: Vec<Session<'_>> = Vec::new();
-            for agent in &agents {
-                sessions.push(
-                    app.login(&brand.host, &agent.username, &agent.password)
-                        .await,
-                );
+        let mut gone = BTreeSet::new();
+        for month in 0..5 {
+            if (1..4).contains(&month) {
+                let deleted = 1 + usize::try_from(dice.below(SIZE as u32 - 1)).unwrap();
+                app.set_agent(&agents[deleted], "status", "deleted").await;
+                gone.insert(deleted);
+            }
+            let mut sessions: BTreeMap<usize, Session<'_>> = BTreeMap::new();
+            for (number, agent) in agents.iter().enumerate() {
+                if !gone.contains(&number) {
+                    sessions.insert(number, app.session(agent, &brand).await);
+                }
             }
             let mut changes = Vec::new();
             for (child, parent) in parents.iter().enumerate() {
                 let Some(parent) = *parent else { continue };
+                if gone.contains(&parent) || gone.contains(&child) {
+                    continue;
+                }
                 for id in 1..=PROVIDERS {
                     // Two that contradict each other, so that the first to come decides.
                     for _ in 0..2 {
@@ -126,7 +144,7 @@ async fn p063_q26_at_every_day_nobody_has_more_than_the_one_above() {
             }
             let answers = join_all(changes.into_iter().map(
                 async |(parent, child, id, percentage)| {
-                    give(&sessions[parent], &agents[child], id, percentage).await
+                    give(&sessions[&parent], &agents[child], id, percentage).await
                 },
             ));
             for answer in answers.await {
@@ -142,7 +160,8 @@ async fn p063_q26_at_every_day_nobody_has_more_than_the_one_above() {
             before_month_ends(&app, TimeDelta::hours(-1));
         }
         let (_, audited, events) = written(&app).await;
-        assert_eq!(audited, events);
+        // Deleted ones that followed are told of too.
+        assert!(events >= audited);
         app.finish().await;
     }
     assert!(

@@ -1,4 +1,4 @@
-//! Own shares, and those of a direct sub.
+//! Own shares, and those of agents below.
 
 use agent_testkit::{Answer, TestApp};
 use serde_json::json;
@@ -65,7 +65,7 @@ async fn p062_q26_own_shares_are_those_of_today() {
 }
 
 #[tokio::test]
-async fn p063_only_a_direct_sub_of_the_brand_is_found() {
+async fn p063_an_agent_reads_shares_below_it_and_sets_those_of_direct_subs() {
     let app = TestApp::spawn().await;
     let (a, b) = (app.brand("a").await, app.brand("b").await);
     let top = app.agent("top", &[&a]).await;
@@ -85,8 +85,13 @@ async fn p063_only_a_direct_sub_of_the_brand_is_found() {
         share(&app, &a, agent, 1, from, "10").await;
     }
     let session = app.login(&a.host, "me", &me.password).await;
-    for seen in [&sub, &pending] {
-        assert_eq!(read(&session, seen).await.status, 200, "{}", seen.username);
+    for seen in [&sub, &pending, &grandchild] {
+        let answer = read(&session, seen).await;
+        assert_eq!(answer.status, 200, "{}", seen.username);
+        // Two routes show the same.
+        let shown = session.get(&format!("/agent/sub/{}", seen.guid)).await;
+        let share = of_provider(&answer, 1)["percentage"].clone();
+        assert_eq!(shown.body["percentages"][0]["percentage"], share);
     }
     let absent = session.get(&format!("{SUB}?sub_guid=999999999")).await;
     absent.assert_problem(404, "not_found");
@@ -104,9 +109,11 @@ async fn p063_only_a_direct_sub_of_the_brand_is_found() {
         &foreign,
         &deleted,
     ] {
-        let answer = read(&session, hidden).await;
-        assert_eq!(answer.status, 404, "{}", hidden.username);
-        assert_eq!(masked(&answer), masked(&absent), "{}", hidden.username);
+        if hidden.guid != grandchild.guid {
+            let answer = read(&session, hidden).await;
+            assert_eq!(answer.status, 404, "{}", hidden.username);
+            assert_eq!(masked(&answer), masked(&absent), "{}", hidden.username);
+        }
         let body = json!({
             "sub_guid": hidden.guid, "percentages": [{ "provider_id": 1, "percentage": "1" }],
         });

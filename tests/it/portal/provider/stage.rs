@@ -1,6 +1,9 @@
 //! Providers, shares and days of players, written with the owner's rights.
 
+use std::time::Duration;
+
 use agent_testkit::{AgentFixture, Answer, BrandFixture, Session, TestApp};
+use agent_worker::{jobs::RollUp, supervisor::Job as _};
 use chrono::{Datelike as _, Days, NaiveDate, TimeDelta, TimeZone as _, Utc};
 use serde_json::{Value, json};
 
@@ -30,6 +33,14 @@ pub(super) fn before_month_ends(app: &TestApp, by: TimeDelta) {
 pub(super) fn days(day: NaiveDate, ahead: i64) -> NaiveDate {
     let by = Days::new(ahead.unsigned_abs());
     if ahead < 0 { day - by } else { day + by }
+}
+
+/// Until no day waits.
+pub(super) async fn roll_up(app: &TestApp) {
+    let mut job = RollUp::new(app.app.core.clone(), Duration::from_secs(15));
+    while app.count("SELECT count(*) FROM stat_dirty").await > 0 {
+        job.step().await.unwrap();
+    }
 }
 
 /// A provider that the given brands offer.

@@ -114,7 +114,7 @@ async fn p033_q100_only_the_own_payout_password_proves_the_parent() {
     for body in [
         json!({}),
         json!({ "payout_password": "" }),
-        json!({ "code": "123456" }),
+        json!({ "password": "123456" }),
     ] {
         let answer = top.post(&path, &body).await;
         answer.assert_problem(422, "validation_failed");

@@ -18,6 +18,8 @@ use crate::out::say;
 
 /// Days with statistics, today included.
 const STAT_DAYS: i64 = 35;
+/// Sizes of teams that somebody looks for; the last one is more than there are.
+const SIZES: &[i64] = &[1_000, 10_000, 100_000, 10_000_000];
 /// Players per `COPY`.
 const CHUNK: usize = 20_000;
 
@@ -94,9 +96,11 @@ pub(super) async fn run(pool: &PgPool, count: usize) -> anyhow::Result<()> {
     print_teams(&mut tx, &stage).await?;
     tx.commit().await?;
     // Lists are read out of indexes alone only where a vacuum has been.
-    sqlx::raw_sql("VACUUM (ANALYZE) player, player_stat_daily, agent_stat_daily")
-        .execute(pool)
-        .await?;
+    sqlx::raw_sql(
+        "VACUUM (ANALYZE) player, player_stat_daily, agent_stat_daily, agent_provider_stat_daily, agent_active_daily",
+    )
+    .execute(pool)
+    .await?;
     Ok(())
 }
 
@@ -126,19 +130,34 @@ async fn store_players(
 
 /// Accounts with teams of different sizes, to sign in with.
 async fn print_teams(conn: &mut PgConnection, stage: &Stage) -> anyhow::Result<()> {
-    let teams: Vec<(String, i64)> = sqlx::query_as(
-        "WITH own AS (SELECT agent_path, count(*) AS players FROM player WHERE brand_id = $1 GROUP BY 1), \
-              teams AS (SELECT a.username, sum(own.players)::bigint AS players \
-                        FROM agent a JOIN own ON starts_with(own.agent_path, a.path) GROUP BY 1) \
-         SELECT DISTINCT near.username, near.players FROM unnest(ARRAY[1000, 10000, 100000, 10000000]) AS size \
-         CROSS JOIN LATERAL (SELECT * FROM teams ORDER BY abs(players - size), username LIMIT 1) AS near \
-         ORDER BY 2",
-    )
-    .bind(stage.brand.id.0)
-    .fetch_all(conn)
-    .await?;
-    for (username, players) in teams {
+    for Team { username, players } in Team::near(conn, stage.brand.id.0, SIZES).await? {
         report("team", format!("{username}: {players} players"));
     }
     Ok(())
+}
+
+/// An agent with the players of everybody below.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Team {
+    pub(crate) username: String,
+    pub(crate) players: i64,
+}
+
+impl Team {
+    /// Those whose numbers of players are nearest to the sizes, the smallest first.
+    pub(crate) async fn near(
+        conn: &mut PgConnection,
+        brand: i64,
+        sizes: &[i64],
+    ) -> anyhow::Result<Vec<Self>> {
+        let teams = sqlx::query_as(
+            "WITH own AS (SELECT agent_path, count(*) AS players FROM player WHERE brand_id = $1 GROUP BY 1), \
+                  teams AS (SELECT a.username, sum(own.players)::bigint AS players \
+                            FROM agent a JOIN own ON starts_with(own.agent_path, a.path) GROUP BY 1) \
+             SELECT DISTINCT near.username, near.players FROM unnest($2::bigint[]) AS size \
+             CROSS JOIN LATERAL (SELECT * FROM teams ORDER BY abs(players - size), username LIMIT 1) AS near \
+             ORDER BY 2",
+        );
+        Ok(teams.bind(brand).bind(sizes).fetch_all(conn).await?)
+    }
 }

@@ -66,6 +66,39 @@ fn json_is_read_with_its_types() {
 }
 
 #[test]
+fn an_integer_may_be_written_with_an_empty_fraction() {
+    let read = |ids: &str| from_json(&format!(r#"{{"name":"n","ids":{ids}}}"#));
+    assert_eq!(read("[7.0, -2e3, 0.0]").unwrap().ids, [7, -2000, 0]);
+    assert_eq!(
+        read("[4105332516296934.0]").unwrap().ids,
+        [4_105_332_516_296_934]
+    );
+    assert_eq!(told(read("[0.5]")).1, "must be an integer");
+}
+
+#[test]
+fn an_integer_is_one_that_every_client_holds_exactly() {
+    let read = |id: &str| from_json(&format!(r#"{{"name":"n","ids":[{id}]}}"#));
+    for most in [
+        "9007199254740991",
+        "-9007199254740991",
+        "9007199254740991.0",
+    ] {
+        assert_eq!(read(most).unwrap().ids[0].abs(), MAX_INTEGER, "{most}");
+    }
+    for beyond in [
+        "9007199254740992",
+        "-9007199254740992",
+        "9007199254740993.0",
+        "1e300",
+        "-9223372036854775808",
+        "18446744073709551615",
+    ] {
+        assert_eq!(told(read(beyond)).1, "is out of range", "{beyond}");
+    }
+}
+
+#[test]
 fn a_form_is_read_by_the_same_type() {
     let request = from_form("name=a+b%26c&scope=direct&flag=false&ids=1&ids=-2").unwrap();
     assert_eq!(request.name, "a b&c");

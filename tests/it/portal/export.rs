@@ -1,0 +1,7 @@
+//! Lists and reports as CSV.
+
+mod cut;
+mod limits;
+mod schema;
+mod stage;
+mod values;
