@@ -85,10 +85,23 @@ pub const CRATES: &[Crate] = &[
         uses: &[],
     },
     Crate {
+        folder: "chaos",
+        what: "development only: `cargo dev chaos`, which breaks things under load and checks what must hold; its proxy and rules serve tests too",
+        uses: &[
+            "config",
+            "crypto",
+            "devenv",
+            "domain",
+            "persistence",
+            "services",
+        ],
+    },
+    Crate {
         folder: "testkit",
         what: "development only: an API with its own database for every test, and the probe for secrets",
         uses: &[
             "api",
+            "chaos",
             "config",
             "crypto",
             "devenv",
@@ -147,7 +160,7 @@ pub const SOLE_USERS: &[(&str, &[&str])] = &[
 ];
 
 /// Never shipped, so free in their choice of libraries.
-pub const DEVELOPMENT: &[&str] = &["devenv", "testkit", "xtask", "lab", "tests"];
+pub const DEVELOPMENT: &[&str] = &["devenv", "testkit", "xtask", "lab", "chaos", "tests"];
 
 /// Libraries that call other services. Nobody who is shipped may use one, but `clients`,
 /// which uses `reqwest`.

@@ -10,7 +10,7 @@ const ROLLOUT: &str = "docs/runbooks/multi-brand/multi-brand-isolation-rollout.m
 #[test]
 fn p001_two_binaries_are_shipped_under_two_service_ids() {
     let packages = arrows::metadata()["packages"].as_array().expect("packages");
-    let development = ["agent-lab", "xtask"];
+    let development = ["agent-chaos", "agent-lab", "xtask"];
     let mut binaries: Vec<&str> = packages
         .iter()
         .flat_map(|package| package["targets"].as_array().expect("targets"))

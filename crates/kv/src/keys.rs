@@ -6,6 +6,10 @@
 /// The stream of domain events. Nobody trims it but [`crate::Kv::stream_trim`].
 pub const STREAM: &str = "stream:agent.events";
 
+/// The highest epoch under which each shard of the outbox was published. May be lost: then
+/// only the leases keep two publishers apart.
+pub(crate) const EPOCHS: &str = "agent_outbox:epochs";
+
 /// Instances that sent a heartbeat, scored by its time. A list to read from: walking all keys to
 /// find the heartbeats would take longer the more attempt counters there are.
 pub(crate) const HEARTBEATS: &str = "agent_worker:heartbeats";

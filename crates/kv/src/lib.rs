@@ -24,7 +24,7 @@ pub use error::KvError;
 pub use heartbeat::HeartbeatBody;
 pub use keys::Channel;
 pub use pubsub::Signal;
-pub use stream::{AppendError, StreamEntry};
+pub use stream::{AppendError, Appended, Fence, StreamEntry};
 
 use link::Link;
 

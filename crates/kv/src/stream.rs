@@ -4,7 +4,10 @@ use std::sync::LazyLock;
 
 use redis::Script;
 
-use crate::{Kv, KvError, keys::STREAM};
+use crate::{
+    Kv, KvError,
+    keys::{EPOCHS, STREAM},
+};
 
 /// An event as consumers read it: every field is text. `docs/EVENTS.md` repeats the comments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +50,32 @@ impl StreamEntry {
 const READONLY: &str = "READONLY";
 
 /// A script and not a pipeline: it stops at a refused entry within an aggregate, where a pipeline
-/// would append the later ones first; and a connection that breaks leaves a batch whole or absent.
-/// Gives for each entry its id, `-` and the error, or nothing for one that was held back.
+/// would append the later ones first; a connection that breaks leaves a batch whole or absent; and
+/// whoever lost a shard appends nothing of it any more, however late it notices.
+///
+/// Gives `~`, a shard and its epoch where the publisher's is older. Else for each entry its id, `-`
+/// and the error, or nothing for one that was held back; and at the end what became of an entry
+/// that nothing can be wrong with, if all others failed. Nobody ever reads that one: it is deleted
+/// before the script ends.
 static APPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-local refused, answers = {}, {}
-for i = 1, #ARGV, 8 do
+local shards = tonumber(ARGV[1])
+local first = 2 + shards * 2
+for i = 2, first - 1, 2 do
+  local known = redis.call('HGET', KEYS[2], ARGV[i])
+  if known and tonumber(known) > tonumber(ARGV[i + 1]) then
+    return {'~', ARGV[i], known}
+  end
+  if known ~= ARGV[i + 1] then
+    local noted = redis.pcall('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
+    if type(noted) == 'table' and noted.err then
+      return {'-' .. noted.err}
+    end
+  end
+end
+local refused, answers, appended = {}, {}, false
+for i = first, #ARGV, 8 do
   local aggregate = ARGV[i + 2] .. '\0' .. ARGV[i + 3]
   local answer = ''
   if not refused[aggregate] then
@@ -63,14 +85,47 @@ for i = 1, #ARGV, 8 do
     if type(answer) == 'table' then
       refused[aggregate] = true
       answer = '-' .. answer.err
+    else
+      appended = true
     end
   end
   answers[#answers + 1] = answer
 end
+local probe = ''
+if first <= #ARGV and not appended then
+  probe = redis.pcall('XADD', KEYS[1], '*', 'probe', '')
+  if type(probe) == 'table' then
+    probe = '-' .. probe.err
+  else
+    redis.call('XDEL', KEYS[1], probe)
+  end
+end
+answers[#answers + 1] = probe
 return answers
 ",
     )
 });
+
+/// Proof that a shard is the publisher's: one with a higher epoch has taken it over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence {
+    pub shard: i16,
+    pub epoch: i64,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// Every entry was tried.
+    Tried {
+        /// For each entry its id in the stream, or why it was not appended.
+        entries: Vec<Result<String, AppendError>>,
+        /// Redis took none of them, but takes an entry that nothing is wrong with.
+        takes_others: bool,
+    },
+    /// Nothing was appended: somebody else has taken this shard over.
+    Fenced(Fence),
+}
 
 /// Why Redis answered an entry with an error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,22 +155,30 @@ impl AppendError {
 }
 
 impl Kv {
-    /// Appends entries in their order, in one round trip, and gives for each its id in the stream
-    /// or why it was not appended. After a refused entry the later ones of its aggregate are held
-    /// back; other aggregates go on.
+    /// Appends entries in their order, in one round trip, unless one of the fences is older than
+    /// one that was seen. Without entries it only shows the fences: from then on older ones append
+    /// nothing. After a refused entry the later ones of its aggregate are held back; other
+    /// aggregates go on.
     ///
     /// # Errors
     /// [`KvError::is_connection`]: whether the batch was appended is unknown, but it was appended
     /// whole or not at all. Anything else: Redis answered with what the script never answers.
     pub async fn append(
         &self,
+        fences: &[Fence],
         entries: &[StreamEntry],
-    ) -> Result<Vec<Result<String, AppendError>>, KvError> {
-        if entries.is_empty() {
-            return Ok(Vec::new());
+    ) -> Result<Appended, KvError> {
+        if fences.is_empty() && entries.is_empty() {
+            return Ok(Appended::Tried {
+                entries: Vec::new(),
+                takes_others: false,
+            });
         }
         let mut call = APPEND.prepare_invoke();
-        call.key(STREAM);
+        call.key(STREAM).key(EPOCHS).arg(fences.len());
+        for fence in fences {
+            call.arg(fence.shard).arg(fence.epoch);
+        }
         for value in entries.iter().flat_map(StreamEntry::values) {
             call.arg(value);
         }
@@ -124,15 +187,13 @@ impl Kv {
             .invoke_async::<Vec<String>>(&mut lease.connection)
             .await;
         let answers = self.inner.link.settle(&lease, answers).await?;
-        if answers.len() != entries.len() {
-            return Err(KvError::Answer);
-        }
-        let answers: Vec<_> = answers.into_iter().map(outcome).collect();
-        if answers.contains(&Err(AppendError::Full(READONLY.to_owned()))) {
+        let appended = read_answers(answers, entries.len())?;
+        let readonly = Err(AppendError::Full(READONLY.to_owned()));
+        if matches!(&appended, Appended::Tried { entries, .. } if entries.contains(&readonly)) {
             let error = KvError::Refused(READONLY.to_owned());
             self.inner.link.judge(&lease, &error).await;
         }
-        Ok(answers)
+        Ok(appended)
     }
 
     /// Number of entries in the stream.
@@ -153,6 +214,37 @@ impl Kv {
         trim.arg(STREAM).arg("MAXLEN").arg("~").arg(max_len);
         self.query(&trim).await
     }
+}
+
+fn read_answers(mut answers: Vec<String>, expected: usize) -> Result<Appended, KvError> {
+    if answers.first().is_some_and(|first| first == "~") {
+        let number = |at: usize| answers.get(at).and_then(|text| text.parse().ok());
+        let shard = number(1).and_then(|shard: i64| i16::try_from(shard).ok());
+        let fence = shard.zip(number(2));
+        let (shard, epoch) = fence.ok_or(KvError::Answer)?;
+        return Ok(Appended::Fenced(Fence { shard, epoch }));
+    }
+    // The epochs could not be noted: no entry was tried, and none is at fault.
+    if let [only] = answers.as_slice()
+        && let Some(error) = only.strip_prefix('-')
+    {
+        let code = code_of(error).to_owned();
+        return match expected {
+            0 => Err(KvError::Refused(code)),
+            _ => Ok(Appended::Tried {
+                entries: vec![Err(AppendError::Full(code)); expected],
+                takes_others: false,
+            }),
+        };
+    }
+    let probe = answers.pop().ok_or(KvError::Answer)?;
+    if answers.len() != expected {
+        return Err(KvError::Answer);
+    }
+    Ok(Appended::Tried {
+        entries: answers.into_iter().map(outcome).collect(),
+        takes_others: !probe.is_empty() && !probe.starts_with('-'),
+    })
 }
 
 /// Reads one answer of the script.

@@ -9,6 +9,7 @@ mod effort;
 mod figure;
 mod http;
 mod recovery_timing;
+mod relay;
 mod report;
 
 use std::path::PathBuf;
@@ -40,6 +41,8 @@ pub(crate) struct BenchArgs {
     players: u32,
     #[command(flatten)]
     recovery_timing: RecoveryTimingArgs,
+    #[command(flatten)]
+    relay: RelayArgs,
 }
 
 #[derive(Args)]
@@ -52,6 +55,19 @@ pub(crate) struct RecoveryTimingArgs {
     answer_milliseconds: Option<u32>,
 }
 
+#[derive(Args)]
+struct RelayArgs {
+    /// Events that wait when `relay` begins.
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1_000..=5_000_000))]
+    relay_rows: u32,
+    /// Seconds of each side of a pair of `relay-latency`, and of `relay-idle`.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(5..=3_600))]
+    relay_seconds: u32,
+    /// Times that baseline and worker are measured in turn.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    relay_pairs: u32,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Command {
     /// The portal's busiest reads, for agents with 10 000, 100 000 and 1 000 000 players.
@@ -60,6 +76,12 @@ enum Command {
     Csv,
     /// Whether the time of an answer tells known accounts from unknown ones (P-183).
     RecoveryTiming,
+    /// How fast the worker empties a full outbox, beside a loop without bookkeeping.
+    Relay,
+    /// How long an event takes from its commit to the stream, beside a loop that only moves it.
+    RelayLatency,
+    /// What a worker costs that has nothing to do.
+    RelayIdle,
 }
 
 impl Command {
@@ -78,6 +100,13 @@ impl Command {
             Self::Dashboard => dashboard::run(ground.rig().await?, effort).await?,
             Self::Csv => csv::run(ground.rig().await?, effort).await?,
             Self::RecoveryTiming => return recovery_timing::run(&args.recovery_timing).await,
+            Self::Relay => {
+                return relay::drain(args.relay.relay_rows, args.relay.relay_pairs).await;
+            }
+            Self::RelayLatency => {
+                return relay::latency(args.relay.relay_seconds, args.relay.relay_pairs).await;
+            }
+            Self::RelayIdle => return relay::idle(args.relay.relay_seconds).await,
         };
         figures.extend(measured);
         Ok(())

@@ -12,6 +12,7 @@ mod agent;
 mod bench;
 mod brand;
 mod check;
+mod consume;
 mod context;
 mod fuzz_api;
 mod lookup;
@@ -50,6 +51,8 @@ enum Command {
     Seed(seed::Args),
     /// Follow the stream of domain events.
     Tail(tail::Args),
+    /// Read the stream as a consumer group does: the example to start from.
+    Consume(consume::Args),
     /// Which agent serves which brand, and under which limits.
     #[command(subcommand)]
     Brand(brand::Command),
@@ -120,6 +123,7 @@ async fn run(lab: &Lab, command: Command) -> anyhow::Result<()> {
     match command {
         Command::Seed(args) => seed::run(lab, &args).await,
         Command::Tail(args) => tail::run(lab, &args).await,
+        Command::Consume(args) => consume::run(lab, &args).await,
         Command::Brand(command) => brand::run(lab, &command).await,
         Command::Agent(command) => agent::run(lab, &command).await,
         Command::Withdraw(command) => withdraw::run(lab, &command).await,

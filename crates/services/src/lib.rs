@@ -9,6 +9,7 @@ pub mod core;
 pub mod export;
 pub mod limiter;
 pub mod observe;
+pub mod outbox_operate;
 pub mod outbox_relay;
 pub mod pii_backfill;
 pub mod portal;

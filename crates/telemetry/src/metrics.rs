@@ -160,8 +160,12 @@ metrics! {
     outbox_parked_rows: IntGauge;
     /// Shards that this worker holds.
     outbox_leases_held: IntGauge;
+    /// Events that this worker published in a second, on average since the last look.
+    outbox_publish_rate: Gauge;
     /// Entries in the stream.
     outbox_stream_length: IntGauge;
+    /// Entries to which the stream is trimmed.
+    outbox_stream_limit: IntGauge;
     /// Entries trimmed from the stream.
     outbox_stream_trimmed_total: IntCounter;
     /// Signals that woke the relay.

@@ -9,7 +9,10 @@ use std::{
 
 use agent_api::serve::{self, BrandGuard, Listeners};
 use agent_config::{ApiSettings, Env, WorkerSettings};
-use agent_services::{App, Clock, outbox_relay::Relay};
+use agent_services::{
+    App, Clock,
+    outbox_relay::{Relay, Step},
+};
 use agent_telemetry::{Metrics, log};
 use redis::aio::MultiplexedConnection;
 use sqlx::PgPool;
@@ -204,8 +207,8 @@ impl TestApp {
         let mut published = 0;
         loop {
             match relay.step().await.expect("the relay works") {
-                agent_services::outbox_relay::Step::Idle => break,
-                agent_services::outbox_relay::Step::Published(count) => published += count,
+                Step::Idle => break,
+                Step::Published(count) | Step::Emptied(count) => published += count,
             }
         }
         relay.release().await.expect("the leases are given up");

@@ -84,43 +84,7 @@ impl TestApp {
 
     /// Panics unless coupons, log, quotas, audit rows and events tell the same story.
     pub async fn assert_coupon_books(&self) {
-        for (what, query) in [
-            (
-                "a quota is not what was granted in its month and not recycled",
-                "SELECT count(*) FROM agent_coupon_quota q FULL JOIN ( \
-                     SELECT agent_id, brand_id, quota_period AS period, \
-                            coalesce(sum(amount) FILTER (WHERE status <> 'recycled'), 0) AS used \
-                     FROM coupon WHERE quota_period IS NOT NULL GROUP BY 1, 2, 3) c USING (agent_id, brand_id, period) \
-                 WHERE coalesce(q.used, 0) <> coalesce(c.used, 0) OR q.used > q.total OR q.total IS NULL",
-            ),
-            (
-                "the log of a coupon contradicts its state",
-                "SELECT count(*) FROM coupon c WHERE quota_period IS NOT NULL AND ( \
-                     SELECT string_agg(action, ' ' ORDER BY id) FROM coupon_log l \
-                     WHERE l.coupon_id = c.coupon_id AND l.agent_id = c.agent_id) IS DISTINCT FROM \
-                     CASE status WHEN 'recycled' THEN 'grant recycle' ELSE 'grant' END",
-            ),
-            (
-                "a coupon has not the events of its state, in their order",
-                "SELECT count(*) FROM coupon c WHERE quota_period IS NOT NULL AND ( \
-                     SELECT string_agg(event_type, ' ' ORDER BY id) FROM agent_outbox o \
-                     WHERE o.aggregate_type = 'coupon' AND o.aggregate_id = c.coupon_id::text) IS DISTINCT FROM \
-                     'agent.coupon.granted' || CASE status WHEN 'recycled' THEN ' agent.coupon.recycled' ELSE '' END",
-            ),
-            (
-                "the audit log does not name each coupon once for each thing that was done with it",
-                "SELECT count(*) FROM coupon c WHERE quota_period IS NOT NULL AND ( \
-                     SELECT string_agg(action, ' ' ORDER BY id) FROM admin_audit a WHERE a.resource = 'coupon' \
-                       AND c.coupon_id::text = ANY (string_to_array(a.resource_id, ',')) \
-                       AND a.operator_id = 'agent:' || c.agent_id AND a.brand_id = c.brand_id) IS DISTINCT FROM \
-                     'AGENT_COUPON_GRANT' || CASE status WHEN 'recycled' THEN ' AGENT_COUPON_RECYCLE' ELSE '' END",
-            ),
-            (
-                "a coupon has a time that its state has not",
-                "SELECT count(*) FROM coupon WHERE (recycled_at IS NOT NULL) <> (status = 'recycled') \
-                    OR (used_at IS NOT NULL) <> (status = 'used')",
-            ),
-        ] {
+        for (what, query) in agent_chaos::books::COUPONS {
             assert_eq!(self.count(query).await, 0, "{what}");
         }
     }

@@ -18,12 +18,12 @@ pub mod fixture;
 pub mod own_servers;
 pub mod probe;
 pub mod process;
-pub mod proxy;
 pub mod redis_database;
 pub mod wire;
 pub mod withdrawal;
 pub mod worker;
 
+pub use agent_chaos::{books, proxy};
 pub use app::TestApp;
 pub use client::{Answer, Session};
 pub use coupon::Granter;

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use agent_chaos::planted::forms;
 use redis::aio::MultiplexedConnection;
 use sqlx::PgPool;
 
@@ -55,17 +52,6 @@ fn stands_alone(text: &str, at: usize, length: usize) -> bool {
     let previous = before.next();
     let fraction = previous == Some('.') && before.next().is_some_and(|c| c.is_ascii_digit());
     !word(previous) && !fraction && !word(after.next())
-}
-
-/// The base64 forms leave out the last characters, which depend on what follows.
-fn forms(secret: &str) -> Vec<String> {
-    let whole = &secret.as_bytes()[..secret.len() - secret.len() % 3];
-    vec![
-        secret.to_owned(),
-        hex::encode(secret),
-        STANDARD.encode(whole),
-        URL_SAFE_NO_PAD.encode(whole),
-    ]
 }
 
 /// Every key and value of a Redis database.

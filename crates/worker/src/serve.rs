@@ -24,7 +24,7 @@ pub const SERVICE: &str = "agent_worker";
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Looking through the whole outbox takes at most one part in so many of the relay's time, but it
 /// is done at least so often.
-const WHOLE_PASS_SHARE: u32 = 20;
+const WHOLE_PASS_SHARE: u32 = 50;
 const WHOLE_PASS_EVERY: Duration = Duration::from_secs(30);
 
 /// A worker that is put together but does not run yet.
@@ -98,6 +98,7 @@ pub async fn run(
     crew.employ(Upkeep {
         core: core.clone(),
         stream_max_len: settings.outbox.stream_max_len,
+        published: None,
     });
     crew.employ(Sweep {
         core: core.clone(),

@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Sqlx {
         check: bool,
     },
+    /// Arguments of `agent-chaos`.
+    Chaos(Vec<String>),
     /// The arguments, checked.
     FuzzApi(Vec<String>),
     ClientDay,
@@ -45,7 +47,7 @@ pub(crate) struct UpOptions {
 
 /// Commands that `agent-lab` implements.
 const LAB_COMMANDS: &[&str] = &[
-    "seed", "brand", "agent", "withdraw", "account", "tail", "check", "bench", "plans",
+    "seed", "brand", "agent", "withdraw", "account", "tail", "consume", "check", "bench", "plans",
 ];
 
 /// Reads the command line; the error is one line for the person.
@@ -77,6 +79,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "psql" => Ok(Command::Psql(rest.to_vec())),
         "redis" => Ok(Command::Redis(rest.to_vec())),
         "logs" => Ok(Command::Logs(rest.to_vec())),
+        "chaos" => Ok(Command::Chaos(rest.to_vec())),
         "openapi" => Ok(Command::Openapi {
             check: check(name, rest)?,
         }),
@@ -238,6 +241,10 @@ mod tests {
         );
         assert_eq!(parsed("sqlx --check"), Ok(Command::Sqlx { check: true }));
         assert_eq!(
+            parsed("chaos --minutes 5 --seed 7"),
+            Ok(Command::Chaos(words("--minutes 5 --seed 7")))
+        );
+        assert_eq!(
             parsed("fuzz-api --examples=9 --operation /agent/sub"),
             Ok(Command::FuzzApi(words(
                 "--examples 9 --operation /agent/sub"
@@ -267,6 +274,8 @@ mod tests {
             "withdraw",
             "account",
             "tail",
+            "consume",
+            "chaos",
             "check",
             "bench",
             "plans",

@@ -106,6 +106,12 @@ const TOPICS: &[Topic] = &[
         more: "",
     },
     Topic {
+        name: "consume",
+        usage: "consume --group NAME [arguments]",
+        summary: "read the event stream as a consumer group does: the example to start from",
+        more: "",
+    },
+    Topic {
         name: "check",
         usage: "check",
         summary: "check that every account equals its ledger, show the outbox backlog",
@@ -142,6 +148,18 @@ const TOPICS: &[Topic] = &[
                --examples N       requests for each operation, 200 where nothing is said\n\
                --operation REGEX  only operations whose `METHOD /path` matches\n\
                --seed N           the same requests again",
+    },
+    Topic {
+        name: "chaos",
+        usage: "chaos [--minutes N | --seconds N] [--seed N] [--workers 1-3]",
+        summary: "break things under load for some minutes and check what must hold all the same",
+        more: "Boots real processes over servers of its own; `up` need not run.\n\n\
+               --minutes N  how long things are broken (5)\n\
+               --seconds N  the same, for a short run\n\
+               --seed N     what is broken when follows from it; without one, each run is another\n\
+               --workers N  workers that share the relay's work (2)\n\n\
+               Ends with a verdict; the exit code is 0 when all of it holds, 1 when a rule is\n\
+               broken, 2 when it could not run. docs/CHAOS.md says how to read it.",
     },
     Topic {
         name: "openapi",

@@ -1,4 +1,5 @@
-//! Commands of `agent-lab` with the environment of the development system.
+//! Commands of `agent-lab` with the environment of the development system, and programs that bring
+//! their own.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -21,6 +22,13 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome<()> {
     build::when_missing(workspace, &["agent-lab"])?;
     let mut command = Command::new(workspace.binary("agent-lab", Profile::Debug));
     replace_by(command.args(arguments).envs(environment.pairs()))
+}
+
+/// Replaces this process by `agent-chaos <arguments>`, made from the code as it is now.
+pub(crate) fn chaos(workspace: &Workspace, arguments: &[String]) -> Outcome<()> {
+    build::all(workspace, Profile::Debug, &Interrupt::install()?)?;
+    let mut command = Command::new(workspace.binary("agent-chaos", Profile::Debug));
+    replace_by(command.args(arguments))
 }
 
 /// A measurement brings its own servers and settings, and is about the code as it is now, as it is

@@ -77,6 +77,7 @@ fn run(command: Command) -> Outcome<()> {
         Command::Env => env_file::print_exports(&workspace),
         Command::Openapi { check } => openapi::run(&workspace, check),
         Command::Sqlx { check } => sqlx::run(&workspace, check),
+        Command::Chaos(arguments) => lab::chaos(&workspace, &arguments),
         Command::FuzzApi(arguments) => fuzz_api::run(&workspace, &arguments),
         Command::ClientDay => client_day::run(&workspace),
         Command::Lab(arguments) => lab::run(&workspace, &arguments),

@@ -13,7 +13,10 @@ use super::stage::Stage;
 async fn behind_proxies(app: &TestApp) -> ([Proxy; 2], [(&'static str, String); 2]) {
     let of = |name: &str| app.environment()[name].clone();
     let (database, redis) = (of("DATABASE_URL"), of("REDIS_URL"));
-    let proxies = [Proxy::before(&database).await, Proxy::before(&redis).await];
+    let proxies = [
+        Proxy::before(&database).await.unwrap(),
+        Proxy::before(&redis).await.unwrap(),
+    ];
     let urls = [
         ("DATABASE_URL", proxies[0].url(&database)),
         ("REDIS_URL", proxies[1].url(&redis)),

@@ -92,7 +92,7 @@ pub(crate) async fn until_drained(app: &TestApp, relay: &mut Relay) -> usize {
     while waiting(app).await > 0 {
         assert!(started.elapsed() < DEADLINE, "not drained");
         match relay.step().await.unwrap() {
-            Step::Published(count) => published += count,
+            Step::Published(count) | Step::Emptied(count) => published += count,
             Step::Idle => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     }

@@ -21,11 +21,13 @@ async fn q19_only_the_upkeep_trims_the_stream_and_it_counts_what_it_took() {
     let mut upkeep = Upkeep {
         core: app.app.core.clone(),
         stream_max_len: 300,
+        published: None,
     };
     append_many(&app, 40, 1_000).await;
     until_drained(&app, &mut relay).await;
     assert_eq!(stream_length(&app).await, 1_000);
     upkeep.step().await.unwrap();
+    assert_eq!(app.metrics.outbox_stream_limit.get(), 300);
     let left = stream_length(&app).await;
     // Redis takes whole blocks of entries.
     assert!((300..=400).contains(&left), "{left}");
@@ -58,6 +60,7 @@ async fn p094_the_backlog_is_measured() {
     let mut upkeep = Upkeep {
         core: app.app.core.clone(),
         stream_max_len: 300,
+        published: None,
     };
     tokio::time::sleep(Duration::from_millis(30)).await;
     upkeep.step().await.unwrap();
@@ -69,6 +72,10 @@ async fn p094_the_backlog_is_measured() {
         ),
         (9, 1)
     );
+    metrics.outbox_published_total.inc_by(1_000_000);
+    upkeep.step().await.unwrap();
+    let rate = metrics.outbox_publish_rate.get();
+    assert!(rate > 10_000.0, "{rate}");
     let oldest = metrics.outbox_oldest_pending_seconds.get();
     assert!((0.03..60.0).contains(&oldest), "{oldest}");
     app.finish().await;

@@ -6,6 +6,7 @@ mod doctor;
 mod generate_secrets;
 mod migrate;
 mod openapi;
+mod outbox;
 mod pii;
 mod serve;
 
@@ -50,6 +51,9 @@ enum Command {
     Pii(pii::Command),
     /// Print the audit trail of an agent.
     Audit(audit::AuditArgs),
+    /// Look at the events that wait, and publish some again.
+    #[command(subcommand)]
+    Outbox(outbox::Command),
 }
 
 /// Runs a command; a failure is one clear text on stderr.
@@ -68,6 +72,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Doctor => settings().and_then(|settings| block_on(doctor::run(settings))),
         Command::Pii(command) => settings().and_then(|s| block_on(pii::run(s, command))),
         Command::Audit(args) => settings().and_then(|s| block_on(audit::run(s, args))),
+        Command::Outbox(command) => settings().and_then(|s| block_on(outbox::run(s, command))),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 use redis::{AsyncCommands, Value};
 
 use super::server::{OwnServer, database, open, raw};
-use crate::{AppendError, StreamEntry, keys::STREAM};
+use crate::{AppendError, Appended, Fence, Kv, KvError, StreamEntry, keys::STREAM};
 
 fn entry(number: usize) -> StreamEntry {
     StreamEntry {
@@ -16,11 +16,22 @@ fn entry(number: usize) -> StreamEntry {
     }
 }
 
+/// As a publisher that nobody else is after.
+async fn append(
+    kv: &Kv,
+    entries: &[StreamEntry],
+) -> Result<Vec<Result<String, AppendError>>, KvError> {
+    match kv.append(&[Fence { shard: 3, epoch: 1 }], entries).await? {
+        Appended::Tried { entries, .. } => Ok(entries),
+        Appended::Fenced(fence) => panic!("{fence:?}"),
+    }
+}
+
 #[tokio::test]
 async fn q19_a_batch_arrives_whole_in_order_and_untrimmed() {
     let mut database = database().await;
     let entries: Vec<_> = (0..1_000).map(entry).collect();
-    let ids = database.kv.append(&entries).await.unwrap();
+    let ids = append(&database.kv, &entries).await.unwrap();
     let ids: Vec<String> = ids.into_iter().map(Result::unwrap).collect();
     assert_eq!(database.kv.stream_len().await, Ok(1_000));
 
@@ -61,7 +72,7 @@ async fn q94_a_refused_entry_holds_back_its_aggregate_and_no_other() {
         ..entry(3)
     };
     let entries = [entry(1), entry(2), other];
-    let outcome = database.kv.append(&entries).await.unwrap();
+    let outcome = append(&database.kv, &entries).await.unwrap();
     // A key of the wrong kind is nobody's row's fault.
     let refused = Err(AppendError::Full("WRONGTYPE".to_owned()));
     assert_eq!(
@@ -69,7 +80,7 @@ async fn q94_a_refused_entry_holds_back_its_aggregate_and_no_other() {
         [refused.clone(), Err(AppendError::HeldBack), refused]
     );
     let () = database.raw.del(STREAM).await.unwrap();
-    let outcome = database.kv.append(&entries).await.unwrap();
+    let outcome = append(&database.kv, &entries).await.unwrap();
     assert!(outcome.iter().all(Result::is_ok), "{outcome:?}");
 }
 
@@ -89,21 +100,67 @@ async fn q94_a_redis_that_takes_no_writes_is_not_the_fault_of_an_entry() {
     };
     config("maxmemory", "1").await;
     let full = |code: &str| [Err(AppendError::Full(code.to_owned()))];
-    assert_eq!(kv.append(&[entry(1)]).await.unwrap(), full("OOM"));
+    assert_eq!(append(&kv, &[entry(1)]).await.unwrap(), full("OOM"));
     config("maxmemory", "0").await;
     config("min-replicas-to-write", "1").await;
-    assert_eq!(kv.append(&[entry(1)]).await.unwrap(), full("NOREPLICAS"));
+    assert_eq!(append(&kv, &[entry(1)]).await.unwrap(), full("NOREPLICAS"));
     config("min-replicas-to-write", "0").await;
-    assert!(kv.append(&[entry(1)]).await.unwrap()[0].is_ok());
+    assert!(append(&kv, &[entry(1)]).await.unwrap()[0].is_ok());
+}
+
+/// A publisher that lost its shard appends nothing, and the new one is told nothing is wrong.
+#[tokio::test]
+async fn q94_an_older_epoch_of_a_shard_appends_nothing() {
+    let database = database().await;
+    let fence = |shard, epoch| Fence { shard, epoch };
+    let tried = async |fences: &[Fence]| {
+        let appended = database.kv.append(fences, &[entry(1)]).await.unwrap();
+        matches!(appended, Appended::Tried { .. })
+    };
+    assert!(tried(&[fence(3, 9), fence(4, 10)]).await);
+    assert!(tried(&[fence(3, 9)]).await);
+    assert!(tried(&[fence(3, 11)]).await);
+    assert!(tried(&[fence(5, 1), fence(4, 10)]).await);
+    let late = [fence(4, 10), fence(3, 10)];
+    let appended = database.kv.append(&late, &[entry(1)]).await.unwrap();
+    assert_eq!(appended, Appended::Fenced(fence(3, 11)));
+    assert_eq!(database.kv.stream_len().await, Ok(4));
+}
+
+/// An unknown error of every entry, that is not the fault of any: the stream has no more ids.
+#[tokio::test]
+async fn q94_an_entry_alone_is_judged_by_whether_redis_takes_another() {
+    let mut database = database().await;
+    let alone = async |kv: &Kv| match kv.append(&[], &[entry(1)]).await.unwrap() {
+        Appended::Tried {
+            entries,
+            takes_others,
+        } => (entries[0].clone(), takes_others),
+        Appended::Fenced(fence) => panic!("{fence:?}"),
+    };
+    assert!(alone(&database.kv).await.0.is_ok());
+    let last = format!("{0}-{0}", u64::MAX);
+    let () = redis::cmd("XADD")
+        .arg(STREAM)
+        .arg(last)
+        .arg("last")
+        .arg("")
+        .query_async::<String>(&mut database.raw)
+        .await
+        .map(|_| ())
+        .unwrap();
+    let refused = Err(AppendError::Rejected("ERR".to_owned()));
+    assert_eq!(alone(&database.kv).await, (refused, false));
+    assert_eq!(database.kv.stream_len().await, Ok(2));
 }
 
 #[tokio::test]
 async fn q94_a_dead_redis_is_an_error_of_the_whole_batch() {
     let mut server = OwnServer::start();
     let kv = open(&server.url());
-    assert!(kv.append(&[entry(1)]).await.unwrap()[0].is_ok());
+    assert!(append(&kv, &[entry(1)]).await.unwrap()[0].is_ok());
     server.stop();
-    let error = kv.append(&[entry(2)]).await.unwrap_err();
+    let error = append(&kv, &[entry(2)]).await.unwrap_err();
     assert!(error.is_connection(), "{error:?}");
 }
 
@@ -113,11 +170,11 @@ async fn q19_trimming_gives_the_count() {
     assert_eq!(database.kv.stream_trim(10).await, Ok(0));
     assert_eq!(database.kv.stream_len().await, Ok(0));
     let entries: Vec<_> = (0..1_000).map(entry).collect();
-    database.kv.append(&entries).await.unwrap();
+    append(&database.kv, &entries).await.unwrap();
     let trimmed = database.kv.stream_trim(300).await.unwrap();
     assert!((600..=700).contains(&trimmed), "{trimmed}");
     assert_eq!(database.kv.stream_len().await, Ok(1_000 - trimmed));
-    assert_eq!(database.kv.append(&[]).await, Ok(Vec::new()));
+    assert_eq!(append(&database.kv, &[]).await, Ok(Vec::new()));
 }
 
 #[tokio::test]
@@ -137,7 +194,7 @@ async fn a_replica_is_left_so_that_the_next_command_finds_the_new_master() {
             .find_map(|line| line.strip_prefix("total_connections_received:"));
         line.unwrap().parse().unwrap()
     };
-    assert!(kv.append(&[entry(1)]).await.unwrap()[0].is_ok());
+    assert!(append(&kv, &[entry(1)]).await.unwrap()[0].is_ok());
     let before = clients(&mut raw).await;
     let replica_of = async |raw: &mut redis::aio::MultiplexedConnection, host: &str| {
         let port = if host == "NO" { "ONE" } else { "1" };
@@ -149,9 +206,9 @@ async fn a_replica_is_left_so_that_the_next_command_finds_the_new_master() {
             .unwrap();
     };
     replica_of(&mut raw, "127.0.0.1").await;
-    let outcome = kv.append(&[entry(2)]).await.unwrap();
+    let outcome = append(&kv, &[entry(2)]).await.unwrap();
     assert_eq!(outcome, [Err(AppendError::Full("READONLY".to_owned()))]);
     replica_of(&mut raw, "NO").await;
-    assert!(kv.append(&[entry(2)]).await.unwrap()[0].is_ok());
+    assert!(append(&kv, &[entry(2)]).await.unwrap()[0].is_ok());
     assert_eq!(clients(&mut raw).await, before + 1);
 }

@@ -4,6 +4,7 @@
 mod admin;
 mod books;
 mod commands;
+mod consume;
 mod crowd;
 mod logins;
 mod reset;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 
+use super::Place;
 use crate::error::DbError;
 
 /// A shard that this instance may publish, and whether it has something to publish.
@@ -15,25 +16,9 @@ pub struct Lease {
     pub has_work: bool,
 }
 
-/// Two transaction numbers that tell when a row can no longer appear below a known id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Horizon {
-    /// Of the renewal itself: above that of every transaction that took an id before it.
-    pub own: i64,
-    /// Every transaction below this one has ended, and what it committed was seen.
-    pub oldest_running: i64,
-}
-
-/// What a renewal found.
-#[derive(Clone, Debug, Default)]
-pub struct Renewal {
-    pub leases: Vec<Lease>,
-    pub horizon: Horizon,
-}
-
 /// Renews this instance's leases, takes free ones up to its fair share of the shards, gives up
-/// what exceeds the share, and looks for work above the id `after`: the one statement of an idle
-/// second.
+/// what exceeds the share, and looks for work above the ids of `places`, or from the first one on in
+/// shards that are not among them: the one statement of an idle second.
 ///
 /// Call it only while no batch is in flight: a shard that is given up may be read elsewhere at
 /// once. Leases that ran out are not given up but left to whoever locks them first: two instances
@@ -45,9 +30,11 @@ pub async fn renew_leases(
     pool: &PgPool,
     owner: &str,
     lease: Duration,
-    after: i64,
-) -> Result<Renewal, DbError> {
+    places: &[Place],
+) -> Result<Vec<Lease>, DbError> {
     let seconds = lease.as_secs_f64();
+    let shards: Vec<i16> = places.iter().map(|place| place.shard).collect();
+    let afters: Vec<i64> = places.iter().map(|place| place.after).collect();
     let rows = sqlx::query!(
         r#"
         WITH me AS (
@@ -75,31 +62,50 @@ pub async fn renew_leases(
         )
         SELECT held.shard AS "shard!", held.epoch AS "epoch!",
                EXISTS (SELECT FROM agent_outbox_pending p
-                       WHERE p.shard = held.shard AND p.id > $3 AND p.parked_at IS NULL
-                         AND (p.next_attempt_at IS NULL OR p.next_attempt_at <= now())) AS "has_work!",
-               pg_current_xact_id()::text::bigint AS "own!",
-               pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS "oldest_running!"
-        FROM held ORDER BY held.shard
+                       WHERE p.shard = held.shard AND p.id > coalesce(known.after, 0) AND p.parked_at IS NULL
+                         AND (p.next_attempt_at IS NULL OR p.next_attempt_at <= now())) AS "has_work!"
+        FROM held LEFT JOIN unnest($3::smallint[], $4::bigint[]) AS known (shard, after) ON known.shard = held.shard
+        ORDER BY held.shard
         "#,
         owner,
         seconds,
-        after,
+        &shards,
+        &afters,
     )
     .fetch_all(pool)
     .await?;
-    let horizon = rows.first().map(|row| Horizon {
-        own: row.own,
-        oldest_running: row.oldest_running,
-    });
     let leases = rows.into_iter().map(|row| Lease {
         shard: row.shard,
         epoch: row.epoch,
         has_work: row.has_work,
     });
-    Ok(Renewal {
-        leases: leases.collect(),
-        horizon: horizon.unwrap_or_default(),
-    })
+    Ok(leases.collect())
+}
+
+/// Gives up a shard whose epoch the stream knows a higher one of, and raises the epoch to that one:
+/// whoever takes the shard next is above it. The stream is ahead when somebody else took the shard
+/// over, and then it is not ours to give up; or when this database was restored from a backup.
+///
+/// # Errors
+/// The statement failed.
+pub async fn surrender_lease(
+    pool: &PgPool,
+    owner: &str,
+    shard: i16,
+    epoch: i64,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        r#"
+        UPDATE outbox_lease SET owner = NULL, expires_at = '-infinity', epoch = greatest(epoch, $3)
+        WHERE shard = $2 AND owner = $1
+        "#,
+        owner,
+        shard,
+        epoch,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
 }
 
 /// Gives up every lease at once, so that another instance need not wait for them to run out.

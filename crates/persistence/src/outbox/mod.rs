@@ -1,13 +1,20 @@
 //! The outbox tables: append in the business transaction, read and bookkeeping for the relay.
 
 mod lease;
+mod operate;
 mod pending;
 mod upkeep;
 
 use agent_domain::{DomainEvent, event::SCHEMA_VERSION};
 
-pub use lease::{Horizon, Lease, Renewal, release_leases, renew_leases};
-pub use pending::{PendingEvent, PendingId, mark_published, mark_refused, read_batch};
+pub use lease::{Lease, release_leases, renew_leases, surrender_lease};
+pub use operate::{
+    Holder, ParkedEvent, ReplayRange, ReplaySlice, Replayed, count_kept, highest_id, holders,
+    parked,
+};
+pub use pending::{
+    PendingEvent, PendingId, Place, mark_published, mark_refused, open_appends, read_batch,
+};
 pub use upkeep::{Backlog, backlog, maintain_partitions};
 
 use crate::{error::DbError, tx::Tx};

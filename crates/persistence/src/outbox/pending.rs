@@ -22,6 +22,8 @@ pub struct PendingEvent {
     /// Identifies the aggregate within its shard.
     pub aggregate_hash: i64,
     pub attempts: i16,
+    /// Some row of the shard waits for a retry.
+    pub shard_retries: bool,
     pub event_id: Uuid,
     pub event_type: String,
     pub aggregate_type: String,
@@ -34,72 +36,113 @@ pub struct PendingEvent {
     pub payload: String,
 }
 
-/// The oldest publishable events of some shards above the id `after`, in order within each
-/// shard. Skipped are parked rows, rows whose retry is not due, and later rows of an aggregate that
-/// waits for a retry.
+/// Where to look for events of a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub shard: i16,
+    /// Only ids above this one.
+    pub after: i64,
+}
+
+/// The oldest publishable events of some shards, in order within each shard, and the shards in the
+/// order given: all that the first one has, then the next one's, up to `limit`. Skipped are parked
+/// rows, rows whose retry is not due, and later rows of an aggregate that waits for a retry.
 ///
 /// # Errors
 /// The statement failed.
 pub async fn read_batch(
     pool: &PgPool,
-    shards: &[i16],
-    after: i64,
+    places: &[Place],
     limit: i64,
 ) -> Result<Vec<PendingEvent>, DbError> {
+    let shards: Vec<i16> = places.iter().map(|place| place.shard).collect();
+    let afters: Vec<i64> = places.iter().map(|place| place.after).collect();
     // The limit cuts the ordered ids, never the join: of a join, whose rows come in any order, it
-    // could take a later event of an aggregate without the earlier one.
+    // could take a later event of an aggregate without the earlier one. Whether the shard has
+    // retries at all is asked once (OFFSET 0 keeps it from being asked for each row).
     let rows = sqlx::query!(
         r#"
         WITH picked AS MATERIALIZED (
-            SELECT p.shard, p.id, p.occurred_at, p.aggregate_hash, p.attempts
-            FROM unnest($1::smallint[]) WITH ORDINALITY AS wanted (shard, turn)
+            SELECT p.shard, p.id, p.occurred_at, p.aggregate_hash, p.attempts, retries.wait, wanted.turn
+            FROM unnest($1::smallint[], $2::bigint[]) WITH ORDINALITY AS wanted (shard, after, turn)
+            CROSS JOIN LATERAL (
+                SELECT EXISTS (SELECT FROM agent_outbox_pending r
+                               WHERE r.shard = wanted.shard AND r.attempts > 0 AND r.parked_at IS NULL) AS wait
+                OFFSET 0
+            ) retries
             CROSS JOIN LATERAL (
                 SELECT * FROM agent_outbox_pending p
-                WHERE p.shard = wanted.shard AND p.id > $2 AND p.parked_at IS NULL
+                WHERE p.shard = wanted.shard AND p.id > wanted.after AND p.parked_at IS NULL
                   AND (p.next_attempt_at IS NULL OR p.next_attempt_at <= now())
-                  AND NOT EXISTS (
+                  AND NOT (retries.wait AND EXISTS (
                       SELECT FROM agent_outbox_pending earlier
                       WHERE earlier.shard = p.shard AND earlier.aggregate_hash = p.aggregate_hash
                         AND earlier.id < p.id AND earlier.attempts > 0 AND earlier.parked_at IS NULL
-                        AND (earlier.next_attempt_at > now() OR earlier.id <= $2))
+                        AND (earlier.next_attempt_at > now() OR earlier.id <= wanted.after)))
                 ORDER BY p.id LIMIT $3
             ) p
             ORDER BY wanted.turn, p.id LIMIT $3
         )
         SELECT p.shard AS "shard!", p.id AS "id!", p.aggregate_hash AS "aggregate_hash!", p.attempts AS "attempts!",
+               p.wait AS "wait!", p.turn AS "turn!",
                o.event_id, o.event_type, o.aggregate_type, o.aggregate_id, o.brand_id, o.schema_version,
                o.occurred_at, o.payload::text AS "payload!"
         FROM picked p
         JOIN agent_outbox o ON o.occurred_at = p.occurred_at AND o.id = p.id
         "#,
-        shards,
-        after,
+        &shards,
+        &afters,
         limit,
     )
     .fetch_all(pool)
     .await?;
-    let mut events: Vec<PendingEvent> = rows
+    let mut events: Vec<_> = rows
         .into_iter()
-        .map(|row| PendingEvent {
-            place: PendingId {
-                shard: row.shard,
-                id: row.id,
-            },
-            aggregate_hash: row.aggregate_hash,
-            attempts: row.attempts,
-            event_id: row.event_id,
-            event_type: row.event_type,
-            aggregate_type: row.aggregate_type,
-            aggregate_id: row.aggregate_id,
-            brand_id: row.brand_id,
-            schema_version: row.schema_version,
-            occurred_at: row.occurred_at,
-            payload: row.payload,
+        .map(|row| {
+            let event = PendingEvent {
+                place: PendingId {
+                    shard: row.shard,
+                    id: row.id,
+                },
+                aggregate_hash: row.aggregate_hash,
+                attempts: row.attempts,
+                shard_retries: row.wait,
+                event_id: row.event_id,
+                event_type: row.event_type,
+                aggregate_type: row.aggregate_type,
+                aggregate_id: row.aggregate_id,
+                brand_id: row.brand_id,
+                schema_version: row.schema_version,
+                occurred_at: row.occurred_at,
+                payload: row.payload,
+            };
+            (row.turn, event)
         })
         .collect();
-    // Only the order within a shard matters.
-    events.sort_unstable_by_key(|event| (event.place.shard, event.place.id));
-    Ok(events)
+    events.sort_unstable_by_key(|(turn, event)| (*turn, event.place.id));
+    Ok(events.into_iter().map(|(_, event)| event).collect())
+}
+
+/// The transactions that have appended an event, or are about to, and have not ended: each may
+/// still commit a row with an id below one that is known. Their virtual ids, which no two
+/// transactions share while either runs.
+///
+/// They hold a lock on the outbox from before they take an id until their end. Transactions that
+/// do something else, however long they are open, are not among them.
+///
+/// # Errors
+/// The statement failed.
+pub async fn open_appends(pool: &PgPool) -> Result<Vec<String>, DbError> {
+    Ok(sqlx::query_scalar!(
+        r#"
+        SELECT virtualtransaction AS "id!" FROM pg_locks
+        WHERE locktype = 'relation' AND relation = 'agent_outbox'::regclass
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND mode = 'RowExclusiveLock'
+        "#
+    )
+    .fetch_all(pool)
+    .await?)
 }
 
 /// Takes published events out of the unpublished set.

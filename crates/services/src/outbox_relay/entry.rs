@@ -14,8 +14,9 @@ struct Named {
     brand_id: i64,
 }
 
-/// Checks what consumers rely on: an object that names its brand, of a bounded size (P-166).
-pub(super) fn encode(event: &PendingEvent) -> Result<StreamEntry, &'static str> {
+/// Checks what consumers rely on: an object that names its brand, of a bounded size (P-166). Gives
+/// the reason why a row cannot be an entry.
+pub(super) fn check(event: &PendingEvent) -> Result<(), &'static str> {
     let payload = &event.payload;
     if payload.len() > MAX_PAYLOAD_BYTES {
         return Err("payload_too_large");
@@ -26,14 +27,19 @@ pub(super) fn encode(event: &PendingEvent) -> Result<StreamEntry, &'static str> 
     if named.filter(|_| object).map(|named| named.brand_id) != Some(event.brand_id) {
         return Err("payload_without_brand");
     }
-    Ok(StreamEntry {
+    Ok(())
+}
+
+/// The entry of a row that was checked.
+pub(super) fn of(event: PendingEvent) -> StreamEntry {
+    StreamEntry {
         event_id: event.event_id.to_string(),
-        event_type: event.event_type.clone(),
-        aggregate_type: event.aggregate_type.clone(),
-        aggregate_id: event.aggregate_id.clone(),
+        event_type: event.event_type,
+        aggregate_type: event.aggregate_type,
+        aggregate_id: event.aggregate_id,
         brand_id: event.brand_id.to_string(),
         schema_version: event.schema_version.to_string(),
         occurred_at: timestamp(event.occurred_at),
-        payload: payload.clone(),
-    })
+        payload: event.payload,
+    }
 }

@@ -1,33 +1,46 @@
 //! From the outbox to the stream: lease shards, read, publish in order, note what was published
 //! (P-090, P-091, Q-94).
 //!
-//! Published twice is possible (a process dies between publishing and noting, a lease runs out
-//! while Redis hangs), lost or out of order is not: a batch holds, of each of its aggregates, the
-//! oldest unpublished events without a gap, so a repetition never shows a later event first.
+//! Three things go on at once: the next rows are read, of shards that nothing is under way of; the
+//! rows read before are appended to the stream; and those appended before that are noted. So
+//! neither database nor Redis waits for the other one, and a shard is always read, appended and
+//! noted in this order.
+//!
+//! Published twice is possible where a process dies between publishing and noting; lost or out of
+//! order is not: what is read holds, of each of its aggregates, the oldest unpublished events
+//! without a gap, so a repetition never shows a later event first. Whoever lost a shard without
+//! noticing is stopped by the stream, which knows the epochs of the shards.
 
+mod batch;
 mod entry;
-mod floor;
+mod hints;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
-use agent_kv::{AppendError, KvError, StreamEntry};
+use agent_kv::{Appended, Fence, Kv, KvError};
 use agent_persistence::{
-    DbError,
-    outbox::{self, PendingEvent, PendingId},
+    Db, DbError,
+    outbox::{self, PendingEvent, PendingId, Place},
 };
+use uuid::Uuid;
 
 use crate::core::Core;
-use floor::Floor;
+use batch::{Batch, Refused, Todo};
+use hints::{Found, Hints};
+
+/// How often it is looked who appends, while no backlog makes it worth more: hints that rise late
+/// cost a few rows more to walk over.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How the relay works.
 #[derive(Clone, Debug)]
 pub struct RelaySettings {
-    /// Names this process among the workers; must be unique.
+    /// Names this process in the leases, for people.
     pub instance: String,
-    /// Most events that are read and published at once.
+    /// Most events that are published and not noted yet: so many may appear twice after a crash.
     pub batch: usize,
     /// How long shards stay ours without a renewal.
     pub lease: Duration,
@@ -44,8 +57,8 @@ pub struct RelaySettings {
     /// one part in so many of the time. It takes long only while a transaction elsewhere keeps
     /// deleted rows from being forgotten.
     pub whole_pass_share: u32,
-    /// The whole outbox is looked through at least this often: the delay of an event that was
-    /// committed late while `whole_pass_share` is exceeded.
+    /// The whole outbox is looked through at least this often: the delay of an event that came
+    /// back by hand while `whole_pass_share` is exceeded.
     pub whole_pass_every: Duration,
 }
 
@@ -56,6 +69,8 @@ pub enum Step {
     Idle,
     /// So many events were published; more may wait.
     Published(usize),
+    /// So many events were published, and nothing that was committed before they were read waits.
+    Emptied(usize),
 }
 
 /// Why a step stopped. Nothing is lost: what was not noted as published is published again.
@@ -74,15 +89,22 @@ pub enum RelayError {
 pub struct Relay {
     core: Core,
     settings: RelaySettings,
-    held: Vec<i16>,
+    /// Whose the leases are. No two relays share it, whatever their names.
+    owner: String,
+    /// Shards that are ours, in the order of their turn, and their epochs.
+    held: Vec<Fence>,
+    /// The stream knows the epochs: nobody who held a shard before appends to it any more.
+    announced: bool,
     /// Before this instant the shards are surely ours.
     sure_until: Option<Instant>,
     renewed_at: Option<Instant>,
-    floor: Floor,
-    /// Shrinks while batches take too long, so that a slow Redis or database sees smaller ones
-    /// and not the same one again and again.
-    batch: usize,
-    /// Published, but the database failed before that was noted.
+    hints: Hints,
+    /// When it was last looked who appends.
+    looked_at: Option<Instant>,
+    /// Rows read at once: half of a batch, because as many again are being noted. Shrinks while
+    /// appending takes too long, so that a slow Redis sees less and not the same again and again.
+    read_at_once: usize,
+    /// Published, but that is not noted yet.
     unnoted: Vec<PendingId>,
 }
 
@@ -91,44 +113,30 @@ impl Relay {
     pub fn new(core: Core, settings: RelaySettings) -> Self {
         Self {
             core,
+            owner: format!("{}:{}", settings.instance, Uuid::new_v4().simple()),
             held: Vec::new(),
+            announced: false,
             sure_until: None,
             renewed_at: None,
-            floor: Floor::new(settings.whole_pass_share, settings.whole_pass_every),
-            batch: settings.batch,
+            hints: Hints::new(settings.whole_pass_share, settings.whole_pass_every),
+            looked_at: None,
+            read_at_once: most_at_once(&settings),
             unnoted: Vec::new(),
             settings,
         }
     }
 
-    /// Renews the leases when that is due and publishes one batch.
+    /// Renews the leases when that is due, and publishes until nothing waits or they are due again.
     ///
     /// # Errors
     /// Database or Redis failed; call again after a pause.
     pub async fn step(&mut self) -> Result<Step, RelayError> {
-        self.note_published().await?;
-        let renewal_due = self
-            .renewed_at
-            .is_none_or(|at| at.elapsed() >= self.settings.poll);
-        if (renewal_due || !self.surely_ours()) && !self.renew().await? {
-            return Ok(Step::Idle);
+        let outcome = self.turn().await;
+        if outcome.is_err() {
+            // What was read was perhaps not published.
+            self.hints.forget();
         }
-        if self.held.is_empty() || !self.surely_ours() {
-            return Ok(Step::Idle);
-        }
-        let limit = i64::try_from(self.batch).unwrap_or(i64::MAX);
-        let after = self.floor.after();
-        let events = outbox::read_batch(self.core.db.pool(), &self.held, after, limit).await?;
-        // Another shard goes first next time, so that none starves behind a busy one.
-        self.held.rotate_left(1);
-        if events.is_empty() {
-            return Ok(Step::Idle);
-        }
-        if !self.surely_ours() {
-            self.smaller_batches();
-            return Ok(Step::Published(0));
-        }
-        self.publish(events).await
+        outcome
     }
 
     /// How many shards this publisher holds.
@@ -145,120 +153,278 @@ impl Relay {
         self.held.clear();
         self.sure_until = None;
         self.note_published().await?;
-        Ok(outbox::release_leases(self.core.db.pool(), &self.settings.instance).await?)
+        Ok(outbox::release_leases(self.core.db.pool(), &self.owner).await?)
+    }
+
+    async fn turn(&mut self) -> Result<Step, RelayError> {
+        // Before anything is read again, or it would be published again.
+        self.note_published().await?;
+        if (self.renewal_is_due() || !self.surely_ours()) && !self.renew().await? {
+            return Ok(Step::Idle);
+        }
+        if self.held.is_empty() || !self.surely_ours() {
+            return Ok(Step::Idle);
+        }
+        if !self.announced && !self.announce().await? {
+            return Ok(Step::Published(0));
+        }
+        // Another shard goes first next time.
+        self.held.rotate_left(1);
+        self.publish().await
     }
 
     fn surely_ours(&self) -> bool {
         self.sure_until.is_some_and(|until| Instant::now() < until)
     }
 
+    fn renewal_is_due(&self) -> bool {
+        let due = |at: Instant| at.elapsed() >= self.settings.poll;
+        self.renewed_at.is_none_or(due)
+    }
+
     /// Renews; tells whether a shard has work.
     async fn renew(&mut self) -> Result<bool, RelayError> {
         // Measured from before the statement, so that our idea of the lease ends first.
         let asked_at = Instant::now();
-        let settings = &self.settings;
-        let after = self.floor.begin(asked_at);
-        let pool = self.core.db.pool();
-        let renewal = outbox::renew_leases(pool, &settings.instance, settings.lease, after).await?;
+        self.hints.begin(asked_at);
+        let (pool, lease) = (self.core.db.pool(), self.settings.lease);
+        let known = self.hints.places();
+        let leases = outbox::renew_leases(pool, &self.owner, lease, &known).await?;
         self.renewed_at = Some(asked_at);
-        self.sure_until = Some(asked_at + settings.lease.saturating_sub(settings.publish_timeout));
-        let leases = renewal.leases;
-        let has_work = leases.iter().any(|lease| lease.has_work);
-        self.floor
-            .renewed(asked_at.elapsed(), has_work, renewal.horizon);
-        let same = leases.iter().all(|lease| self.held.contains(&lease.shard));
-        if !same || leases.len() != self.held.len() {
-            self.held = leases.iter().map(|lease| lease.shard).collect();
-            self.floor.forget();
-            tracing::info!(shards = ?self.held, "leases changed");
+        self.sure_until = Some(asked_at + lease.saturating_sub(self.settings.publish_timeout));
+        let with_work = leases.iter().filter(|lease| lease.has_work);
+        let with_work = with_work.map(|lease| lease.shard);
+        self.hints.renewed(asked_at.elapsed(), with_work);
+        let ours: HashMap<i16, i64> = leases.iter().map(|l| (l.shard, l.epoch)).collect();
+        let same = |fence: &Fence| ours.get(&fence.shard) == Some(&fence.epoch);
+        if ours.len() != self.held.len() || !self.held.iter().all(same) {
+            let fence = |(&shard, &epoch)| Fence { shard, epoch };
+            self.held = ours.iter().map(fence).collect();
+            self.held.sort_unstable_by_key(|fence| fence.shard);
+            self.announced = false;
+            self.hints.forget();
+            let shards: Vec<i16> = self.held.iter().map(|fence| fence.shard).collect();
+            tracing::info!(?shards, "leases changed");
         }
         let held = i64::try_from(self.held.len()).unwrap_or(i64::MAX);
         self.core.metrics.outbox_leases_held.set(held);
-        Ok(has_work)
+        Ok(leases.iter().any(|lease| lease.has_work))
     }
 
-    async fn publish(&mut self, events: Vec<PendingEvent>) -> Result<Step, RelayError> {
-        let (entries, waiting) = self.encode(events).await?;
-        if entries.is_empty() {
-            return Ok(Step::Published(0));
+    /// Stops whoever held the shards before, who may not know it yet: before anything is read, or it
+    /// could be published there as well. False when somebody else has taken one over.
+    async fn announce(&mut self) -> Result<bool, RelayError> {
+        let nothing = Batch::default();
+        let appended = append(&self.core.kv, &self.held, &nothing).await;
+        self.announced = self.account(&nothing, appended).await?.is_some();
+        Ok(self.announced)
+    }
+
+    /// Rounds of reading, appending and noting at once, until nothing waits.
+    async fn publish(&mut self) -> Result<Step, RelayError> {
+        let mut todo = Todo::new(self.held.iter().map(|fence| fence.shard));
+        let mut events = self.read_first(&mut todo).await?;
+        if events.is_empty() {
+            return Ok(Step::Idle);
         }
-        let appended = match self.core.kv.append(&entries).await {
-            Ok(appended) => appended,
+        let mut count = 0;
+        loop {
+            let reading = !todo.is_empty() && !self.renewal_is_due();
+            if events.is_empty() && self.unnoted.is_empty() && !reading {
+                break;
+            }
+            if !events.is_empty() && !self.surely_ours() {
+                // What was read is left to whoever holds the shards by now.
+                self.hints.forget();
+                self.read_less();
+                return Ok(Step::Published(count));
+            }
+            let (batch, refused) = Batch::of(events, self.settings.park_after);
+            self.refuse_all(refused).await?;
+            let round = self.round(&batch, &mut todo, reading).await?;
+            count += round.published;
+            if round.is_fenced {
+                return Ok(Step::Published(count));
+            }
+            events = round.events;
+        }
+        Ok(match todo.is_empty() {
+            true => Step::Emptied(count),
+            false => Step::Published(count),
+        })
+    }
+
+    /// The oldest events, which nothing is known to be under way of.
+    async fn read_first(&mut self, todo: &mut Todo) -> Result<Vec<PendingEvent>, RelayError> {
+        let places = self.places(todo, &HashSet::new());
+        let limit = self.read_at_once;
+        let events = read(&self.core.db, &places, limit).await?;
+        self.take_note(&places, &events, limit, todo);
+        Ok(events)
+    }
+
+    /// Appends a batch, notes the one before, and reads on.
+    async fn round(
+        &mut self,
+        batch: &Batch,
+        todo: &mut Todo,
+        reading: bool,
+    ) -> Result<Round, RelayError> {
+        if self.unnoted.len() + batch.len() > self.settings.batch {
+            self.note_published().await?;
+        }
+        let mut busy: HashSet<i16> = batch.shards().collect();
+        let fences: Vec<Fence> = self.fences(&busy);
+        busy.extend(self.unnoted.iter().map(|place| place.shard));
+        let places = match reading {
+            true => self.places(todo, &busy),
+            false => Vec::new(),
+        };
+        let limit = self.read_at_once;
+        let look_due = reading || self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY);
+        let who_appends = look_due && self.hints.wait();
+        let (db, kv) = (&self.core.db, &self.core.kv);
+        let (noted, appended, looked) = tokio::join!(
+            note(db, &self.unnoted),
+            append(kv, &fences, batch),
+            look(db, &places, limit, who_appends),
+        );
+        if noted.is_ok() {
+            self.noted();
+        }
+        let accounted = self.account(batch, appended).await;
+        noted?;
+        let Some(published) = accounted? else {
+            return Ok(Round::fenced());
+        };
+        let (events, open_appends) = looked?;
+        self.take_note(&places, &events, limit, todo);
+        if let Some(open) = open_appends {
+            self.looked_at = Some(Instant::now());
+            self.hints.appends_open(&open);
+        }
+        Ok(Round {
+            events,
+            published,
+            is_fenced: false,
+        })
+    }
+
+    fn places(&self, todo: &Todo, busy: &HashSet<i16>) -> Vec<Place> {
+        let free = todo.without(busy);
+        free.map(|shard| self.hints.place(shard)).collect()
+    }
+
+    fn fences(&self, shards: &HashSet<i16>) -> Vec<Fence> {
+        let of_batch = |fence: &&Fence| shards.contains(&fence.shard);
+        self.held.iter().filter(of_batch).copied().collect()
+    }
+
+    fn take_note(
+        &mut self,
+        places: &[Place],
+        events: &[PendingEvent],
+        limit: usize,
+        todo: &mut Todo,
+    ) {
+        let full = events.len() >= limit;
+        let found = Found {
+            places,
+            events,
+            full,
+        };
+        self.hints.found(&found);
+        todo.looked_at(places, events, full);
+    }
+
+    /// Takes note of what became of a batch; gives how many were published, or nothing when somebody
+    /// else took a shard over.
+    async fn account(
+        &mut self,
+        batch: &Batch,
+        appended: Result<Appended, KvError>,
+    ) -> Result<Option<usize>, RelayError> {
+        let (entries, takes_others) = match appended {
+            Ok(Appended::Tried {
+                entries,
+                takes_others,
+            }) => (entries, takes_others),
+            Ok(Appended::Fenced(fence)) => {
+                self.lose(fence).await?;
+                return Ok(None);
+            }
             Err(error) => {
                 self.failed("connection");
-                self.smaller_batches();
+                self.read_less();
                 return Err(error.into());
             }
         };
-        self.batch = (self.batch * 2).min(self.settings.batch);
-        let outcome = Outcome::of(&waiting, appended);
-        self.unnoted = outcome.published;
-        let count = self.unnoted.len();
-        self.note_published().await?;
-        for (event, code) in outcome.refused {
-            self.refuse(event, &code).await?;
+        if !entries.is_empty() {
+            self.read_at_once = (self.read_at_once * 2).min(most_at_once(&self.settings));
         }
+        let outcome = batch.outcome(entries, takes_others);
+        let published = outcome.published.len();
+        self.unnoted.extend(outcome.published);
+        self.refuse_all(outcome.refused).await?;
         if let Some(code) = outcome.full {
             self.failed("stream_full");
             return Err(RelayError::StreamFull(code));
         }
-        Ok(Step::Published(count))
+        Ok(Some(published))
     }
 
-    /// Turns rows into entries. A row that cannot be one is refused, and the later rows of its
-    /// aggregate wait for it.
-    async fn encode(
-        &self,
-        events: Vec<PendingEvent>,
-    ) -> Result<(Vec<StreamEntry>, Vec<PendingEvent>), RelayError> {
-        let mut entries = Vec::with_capacity(events.len());
-        let mut waiting = Vec::with_capacity(events.len());
-        let mut held_back = HashSet::new();
-        for event in events {
-            let aggregate = (event.place.shard, event.aggregate_hash);
-            if held_back.contains(&aggregate) {
-                continue;
-            }
-            match entry::encode(&event) {
-                Ok(entry) => {
-                    entries.push(entry);
-                    waiting.push(event);
-                }
-                Err(reason) => {
-                    self.refuse(&event, reason).await?;
-                    if event.attempts + 1 < self.settings.park_after {
-                        held_back.insert(aggregate);
-                    }
-                }
-            }
-        }
-        Ok((entries, waiting))
+    /// Somebody else took a shard over while this process stood still.
+    async fn lose(&mut self, fence: Fence) -> Result<(), RelayError> {
+        tracing::warn!(
+            shard = fence.shard,
+            epoch = fence.epoch,
+            "the shard was taken over"
+        );
+        self.failed("taken_over");
+        self.held.clear();
+        self.renewed_at = None;
+        self.hints.forget();
+        let (pool, owner) = (self.core.db.pool(), &self.owner);
+        Ok(outbox::surrender_lease(pool, owner, fence.shard, fence.epoch).await?)
     }
 
-    /// Notes what was published, now or by an earlier step that the database left in the lurch:
-    /// before anything is read again, or it would be published again.
+    /// Notes what was published, now or by an earlier step that the database left in the lurch.
     async fn note_published(&mut self) -> Result<(), RelayError> {
-        if self.unnoted.is_empty() {
-            return Ok(());
-        }
-        outbox::mark_published(self.core.db.pool(), &self.unnoted).await?;
-        for place in std::mem::take(&mut self.unnoted) {
-            self.floor.published(place.id);
-            self.core.metrics.outbox_published_total.inc();
+        note(&self.core.db, &self.unnoted).await?;
+        self.noted();
+        Ok(())
+    }
+
+    fn noted(&mut self) {
+        let noted = u64::try_from(self.unnoted.len()).unwrap_or(u64::MAX);
+        self.unnoted.clear();
+        self.core.metrics.outbox_published_total.inc_by(noted);
+    }
+
+    /// Notes refusals of single rows; connection errors never come here.
+    async fn refuse_all(&mut self, refused: Vec<Refused>) -> Result<(), RelayError> {
+        for row in refused {
+            // Later rows of its aggregate stay where they are, perhaps below what was published.
+            self.hints.forget_shard(row.origin.place.shard);
+            self.refuse(&row).await?;
         }
         Ok(())
     }
 
-    /// Notes a refusal of one row; connection errors never come here.
-    async fn refuse(&self, event: &PendingEvent, reason: &str) -> Result<(), RelayError> {
-        let park = event.attempts + 1 >= self.settings.park_after;
-        let delay = retry_delay(&self.settings, event.attempts);
-        let pool = self.core.db.pool();
-        let marked = outbox::mark_refused(pool, event.place, reason, delay, park).await?;
+    async fn refuse(&self, row: &Refused) -> Result<(), RelayError> {
+        let attempts = row.origin.attempts + 1;
+        let park = attempts >= self.settings.park_after;
+        let delay = retry_delay(&self.settings, row.origin.attempts);
+        let (pool, place) = (self.core.db.pool(), row.origin.place);
+        let marked = outbox::mark_refused(pool, place, &row.reason, delay, park).await?;
         self.failed("refused");
         tracing::warn!(
-            event_id = %event.event_id, event_type = event.event_type, reason, park,
-            attempts = event.attempts + 1, "outbox row refused"
+            event_id = row.event_id,
+            event_type = row.event_type,
+            reason = row.reason,
+            park,
+            attempts,
+            "outbox row refused"
         );
         if park && marked {
             self.core.metrics.outbox_parked_total.inc();
@@ -266,8 +432,8 @@ impl Relay {
         Ok(())
     }
 
-    fn smaller_batches(&mut self) {
-        self.batch = (self.batch / 2).max(1);
+    fn read_less(&mut self) {
+        self.read_at_once = (self.read_at_once / 2).max(1);
     }
 
     fn failed(&self, reason: &str) {
@@ -279,43 +445,59 @@ impl Relay {
     }
 }
 
-/// What became of a batch.
-struct Outcome<'a> {
-    published: Vec<PendingId>,
-    refused: Vec<(&'a PendingEvent, String)>,
-    /// Why Redis takes no writes.
-    full: Option<String>,
+struct Round {
+    /// Read meanwhile.
+    events: Vec<PendingEvent>,
+    published: usize,
+    /// Somebody else took a shard over.
+    is_fenced: bool,
 }
 
-impl<'a> Outcome<'a> {
-    fn of(events: &'a [PendingEvent], appended: Vec<Result<String, AppendError>>) -> Self {
-        let mut outcome = Self {
-            published: Vec::with_capacity(events.len()),
-            refused: Vec::new(),
-            full: None,
-        };
-        for (event, appended) in events.iter().zip(appended) {
-            match appended {
-                Ok(_) => outcome.published.push(event.place),
-                Err(AppendError::Full(code)) => outcome.full = Some(code),
-                Err(AppendError::Rejected(code)) => outcome.refused.push((event, code)),
-                // Never tried: an earlier event of its aggregate was refused.
-                Err(AppendError::HeldBack) => {}
-            }
+impl Round {
+    fn fenced() -> Self {
+        Self {
+            events: Vec::new(),
+            published: 0,
+            is_fenced: true,
         }
-        outcome.blame()
     }
+}
 
-    /// A row is at fault only where Redis is known to take others: a Redis that refuses all of
-    /// them, for whatever reason, must not park the whole outbox.
-    fn blame(mut self) -> Self {
-        if self.published.is_empty()
-            && let Some((_, code)) = self.refused.drain(..).next()
-        {
-            self.full.get_or_insert(code);
-        }
-        self
+fn most_at_once(settings: &RelaySettings) -> usize {
+    (settings.batch / 2).max(1)
+}
+
+async fn note(db: &Db, published: &[PendingId]) -> Result<(), DbError> {
+    match published.is_empty() {
+        true => Ok(()),
+        false => outbox::mark_published(db.pool(), published).await,
     }
+}
+
+async fn append(kv: &Kv, fences: &[Fence], batch: &Batch) -> Result<Appended, KvError> {
+    kv.append(fences, &batch.entries).await
+}
+
+async fn read(db: &Db, places: &[Place], limit: usize) -> Result<Vec<PendingEvent>, DbError> {
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    outbox::read_batch(db.pool(), places, i64::try_from(limit).unwrap_or(i64::MAX)).await
+}
+
+/// Reads on, and then, if asked, looks who appends: in this order, see [`hints`].
+async fn look(
+    db: &Db,
+    places: &[Place],
+    limit: usize,
+    who_appends: bool,
+) -> Result<(Vec<PendingEvent>, Option<Vec<String>>), DbError> {
+    let events = read(db, places, limit).await?;
+    let open_appends = match who_appends {
+        true => Some(outbox::open_appends(db.pool()).await?),
+        false => None,
+    };
+    Ok((events, open_appends))
 }
 
 fn retry_delay(settings: &RelaySettings, attempts: i16) -> Duration {

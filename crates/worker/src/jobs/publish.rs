@@ -64,7 +64,8 @@ impl Job for Publish {
         self.sign.did_well(outcome.is_ok());
         match outcome? {
             Step::Published(_) => Ok(Next::Now),
-            Step::Idle => Ok(Next::AfterPause),
+            // What is committed meanwhile sends a signal of its own.
+            Step::Emptied(_) | Step::Idle => Ok(Next::AfterPause),
         }
     }
 

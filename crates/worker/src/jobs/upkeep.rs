@@ -1,6 +1,6 @@
 //! Gauges and the stream's length. Several workers may do this at once without harm.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_persistence::{outbox, rollup};
 use agent_services::Core;
@@ -16,9 +16,25 @@ pub struct Upkeep {
     pub core: Core,
     /// Entries that the stream keeps.
     pub stream_max_len: u64,
+    /// When and how many events had been published at the last look.
+    pub published: Option<(Instant, u64)>,
 }
 
 impl Upkeep {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a rate of less than 2^52 needs no precision"
+    )]
+    fn rate(&mut self) {
+        let metrics = &self.core.metrics;
+        let now = (Instant::now(), metrics.outbox_published_total.get());
+        if let Some((then, before)) = self.published.replace(now) {
+            let seconds = (now.0 - then).as_secs_f64().max(f64::EPSILON);
+            let events = now.1.saturating_sub(before) as f64;
+            metrics.outbox_publish_rate.set(events / seconds);
+        }
+    }
+
     async fn measure(&self) -> anyhow::Result<()> {
         let metrics = &self.core.metrics;
         let backlog = outbox::backlog(self.core.db.pool()).await?;
@@ -54,6 +70,8 @@ impl Upkeep {
     /// Nothing else ever trims the stream, so nothing disappears uncounted.
     async fn trim(&self) -> anyhow::Result<()> {
         let limit = self.stream_max_len;
+        let shown = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.core.metrics.outbox_stream_limit.set(shown);
         let trimmed = self.core.kv.stream_trim(limit).await?;
         self.core
             .metrics
@@ -85,6 +103,7 @@ impl Job for Upkeep {
     }
 
     async fn step(&mut self) -> anyhow::Result<Next> {
+        self.rate();
         // A database that is away does not keep the stream from being trimmed.
         let (measured, roll_up, trimmed) = (
             self.measure().await,

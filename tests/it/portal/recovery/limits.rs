@@ -171,7 +171,7 @@ async fn q71_nothing_personal_gets_into_redis() {
 async fn q71_without_redis_nothing_is_sent_and_what_was_sent_is_good() {
     let url = agent_testkit::TestApp::spawn().await;
     let redis = url.environment()["REDIS_URL"].clone();
-    let proxy = Proxy::before(&redis).await;
+    let proxy = Proxy::before(&redis).await.unwrap();
     let stage = Stage::with(&[("REDIS_URL", &proxy.url(&redis))]).await;
     let (id, code) = stage.requested().await;
     let one_step = stage.sent().await;

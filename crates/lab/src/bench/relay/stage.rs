@@ -1,0 +1,208 @@
+//! Servers with an empty outbox, and the worker as a process of its own.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use agent_devenv::{
+    EnsureOptions, PostgresConfig, PostgresProfile, PostgresServer, RedisConfig, RedisServer,
+    ensure, net::free_port, private_directory, workspace_root,
+};
+use agent_kv::keys::STREAM;
+use agent_persistence::migrate;
+use anyhow::{Context as _, ensure};
+use redis::aio::MultiplexedConnection;
+use sqlx::{PgPool, postgres::PgPoolOptions};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Nothing that is waited for takes longer, also in a build that is not optimised.
+const DEADLINE: Duration = Duration::from_secs(180);
+
+/// All of it goes with this value.
+pub(super) struct Stage {
+    pub(super) database_url: String,
+    pub(super) redis_url: String,
+    /// Under the owner's rights.
+    pub(super) owner: PgPool,
+    pub(super) redis: MultiplexedConnection,
+    postgres: PostgresServer,
+    redis_server: RedisServer,
+    dir: PathBuf,
+}
+
+impl Stage {
+    pub(super) async fn set() -> anyhow::Result<Self> {
+        let dir = std::env::temp_dir().join(format!("agent-lab-relay-{}", std::process::id()));
+        // The servers run as another user where this one is root.
+        private_directory(&dir, 0o711)?;
+        let (postgres_port, redis_port) = (free_port()?, free_port()?);
+        let tools = ensure(&EnsureOptions::from_environment(&workspace_root()))?;
+        let postgres = PostgresConfig {
+            data_dir: dir.join("postgres"),
+            port: postgres_port,
+            profile: PostgresProfile::Throwaway,
+            password: None,
+            log: dir.join("postgres.log"),
+            template_cache: None,
+        };
+        let redis = RedisConfig {
+            dir: dir.join("redis"),
+            port: redis_port,
+            durable: false,
+            databases: 1,
+            password: None,
+            log: dir.join("redis.log"),
+        };
+        let postgres = PostgresServer::start(&tools.postgres, &postgres)?;
+        let redis_server = RedisServer::start(&tools.redis, &redis)?;
+        let database_url = format!("postgres://postgres@127.0.0.1:{postgres_port}/postgres");
+        migrate::run(&database_url).await?;
+        let owner = PgPoolOptions::new().max_connections(2);
+        let redis_url = format!("redis://127.0.0.1:{redis_port}/0");
+        Ok(Self {
+            owner: owner.connect(&database_url).await?,
+            redis: connect(&redis_url).await?,
+            database_url,
+            redis_url,
+            postgres,
+            redis_server,
+            dir,
+        })
+    }
+
+    /// So many events wait, over 2 000 aggregates, and the stream is empty.
+    pub(super) async fn fill(&mut self, rows: u32) -> anyhow::Result<()> {
+        self.sql("TRUNCATE agent_outbox, agent_outbox_pending")
+            .await?;
+        sqlx::query(
+            "WITH place AS ( \
+               SELECT n, (n % 2000)::text AS aggregate FROM generate_series(0, $1 - 1) n), event AS ( \
+               INSERT INTO agent_outbox (occurred_at, event_id, shard, event_type, aggregate_type, aggregate_id, \
+                                         brand_id, schema_version, payload) \
+               SELECT clock_timestamp(), gen_random_uuid(), \
+                      (hashtextextended('agent_withdraw:' || aggregate, 0) & 15)::smallint, \
+                      'agent.withdraw.created', 'agent_withdraw', aggregate, 1, 2, \
+                      jsonb_build_object('brand_id', 1, 'n', n, 'note', repeat('x', 200)) \
+               FROM place ORDER BY n RETURNING shard, id, occurred_at, aggregate_id) \
+             INSERT INTO agent_outbox_pending (shard, id, occurred_at, aggregate_hash) \
+             SELECT shard, id, occurred_at, hashtextextended('agent_withdraw:' || aggregate_id, 0) FROM event",
+        )
+        .bind(i32::try_from(rows)?)
+        .execute(&self.owner)
+        .await?;
+        // Its work on what was just written is no part of what is measured.
+        self.sql("VACUUM ANALYZE agent_outbox_pending").await?;
+        self.sql("CHECKPOINT").await?;
+        self.forget_stream().await
+    }
+
+    pub(super) async fn forget_stream(&mut self) -> anyhow::Result<()> {
+        Ok(redis::cmd("DEL")
+            .arg(STREAM)
+            .exec_async(&mut self.redis)
+            .await?)
+    }
+
+    pub(super) async fn sql(&self, statement: &'static str) -> anyhow::Result<()> {
+        sqlx::raw_sql(statement).execute(&self.owner).await?;
+        Ok(())
+    }
+
+    pub(super) async fn stream_len(&mut self) -> anyhow::Result<u64> {
+        Ok(redis::cmd("XLEN")
+            .arg(STREAM)
+            .query_async(&mut self.redis)
+            .await?)
+    }
+
+    /// Waits until the stream has so many entries.
+    pub(super) async fn until_len(&mut self, entries: u64) -> anyhow::Result<Instant> {
+        let started = Instant::now();
+        while self.stream_len().await? < entries {
+            ensure!(started.elapsed() < DEADLINE, "not published in time");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(Instant::now())
+    }
+
+    /// A worker of the same build as this program.
+    pub(super) fn worker(&self, name: &str) -> anyhow::Result<Worker> {
+        let environment: BTreeMap<_, _> = [
+            ("DATABASE_URL", self.database_url.as_str()),
+            ("REDIS_URL", self.redis_url.as_str()),
+            ("WORKER_INSTANCE", name),
+            ("WORKER_LISTEN", "127.0.0.1:0"),
+            ("LOG_FILTER", "error"),
+        ]
+        .into();
+        let binary = std::env::current_exe()?.with_file_name("agent-worker");
+        let child = Command::new(&binary)
+            .env_clear()
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {}", binary.display()))?;
+        Ok(Worker(child))
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.postgres.stop(PATIENCE);
+        self.redis_server.stop(PATIENCE);
+        // Only space is lost when this fails.
+        fs::remove_dir_all(&self.dir).ok();
+    }
+}
+
+pub(super) async fn connect(url: &str) -> anyhow::Result<MultiplexedConnection> {
+    let patient = redis::AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    let client = redis::Client::open(url)?;
+    Ok(client
+        .get_multiplexed_async_connection_with_config(&patient)
+        .await?)
+}
+
+/// Killed with this value.
+pub(super) struct Worker(Child);
+
+impl Worker {
+    /// Most memory that it ever held, in MiB.
+    pub(super) fn peak_memory(&self) -> anyhow::Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next());
+        let kib: f64 = kib.context("no VmHWM")?.parse()?;
+        Ok(kib / 1024.0)
+    }
+
+    /// Seconds of a core that it has used.
+    pub(super) fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
+        // The name before the bracket may hold spaces.
+        let (_, fields) = stat.rsplit_once(')').context("no fields")?;
+        let ticks = |field: usize| -> anyhow::Result<f64> {
+            let text = fields
+                .split_whitespace()
+                .nth(field)
+                .context("too few fields")?;
+            Ok(text.parse()?)
+        };
+        Ok((ticks(11)? + ticks(12)?) / 100.0)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Dead already: nothing to do.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
