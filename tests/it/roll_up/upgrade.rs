@@ -124,6 +124,7 @@ async fn q97_what_waits_to_be_summed_up_is_measured() {
     let mut upkeep = Upkeep {
         core: app.app.core.clone(),
         stream_max_len: 300,
+        published: None,
     };
     let metrics = app.metrics.clone();
     let waiting = || {
