@@ -7,7 +7,7 @@ mod document;
 mod node;
 mod requests;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use agent_devenv::workspace_root;
 use anyhow::{Context as _, ensure};
@@ -131,7 +131,7 @@ async fn report(endpoint: &Endpoint, askers: &mut [Asker]) -> anyhow::Result<Rep
 
 /// An agent who is signed in.
 struct Asker {
-    connection: Connection,
+    api: SocketAddr,
     log: ServerLog,
     host: String,
     token: String,
@@ -141,7 +141,7 @@ struct Asker {
 impl Asker {
     async fn new(rig: &Rig, api: &Api, team: &Team) -> anyhow::Result<Self> {
         let mut asker = Self {
-            connection: Connection::open(api.address())?,
+            api: api.address(),
             log: rig.server_log()?,
             host: rig.host.clone(),
             token: rig.sign_in(api, &team.username)?,
@@ -169,10 +169,12 @@ impl Asker {
         Ok(asker)
     }
 
-    async fn answer(&mut self, path: &str) -> anyhow::Result<(u16, Value)> {
+    /// Over a connection of its own: the API closes one that is idle while others ask for long.
+    async fn answer(&self, path: &str) -> anyhow::Result<(u16, Value)> {
         let request = http::get(&self.host, path, Some(&self.token));
-        let answer = self.connection.ask(&request, Body::Keep)?;
-        let body = self.connection.json().unwrap_or_default();
+        let mut connection = Connection::open(self.api)?;
+        let answer = connection.ask(&request, Body::Keep)?;
+        let body = connection.json().unwrap_or_default();
         Ok((answer.status, body))
     }
 
