@@ -8,5 +8,6 @@ mod operate;
 mod poison;
 mod relays;
 pub(crate) mod rows;
+mod statements;
 mod upkeep;
 mod wake;

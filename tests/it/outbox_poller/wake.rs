@@ -2,10 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use agent_persistence::Db;
+use agent_services::{
+    outbox_relay::{Relay, Step},
+    wiring::db_settings,
+};
 use agent_telemetry::Metrics;
 use agent_testkit::TestApp;
 
-use super::rows::waiting;
+use super::{
+    rows::{settings, waiting},
+    statements::Counting,
+};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -68,22 +76,25 @@ async fn q94_a_signal_that_is_lost_costs_a_poll_and_no_event() {
 
 /// The poll, the renewal of the leases and the look for work are one statement.
 #[tokio::test]
-async fn q94_an_idle_worker_sends_one_statement_per_poll() {
+async fn q94_an_idle_relay_sends_one_statement_per_poll() {
     let app = TestApp::spawn().await;
-    let statements = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
-    let before = app.count(statements).await;
-    let worker = app.worker(&[("OUTBOX_POLL_MS", "20")]).await;
-    until_woken(&worker.metrics, "poll", 120).await;
-    let polls = i64::try_from(wakes(&worker.metrics, "poll")).unwrap();
-    // Its connections report what they did when they close.
-    worker.stop().await;
-    let started = Instant::now();
-    while app.count(statements).await - before < polls {
-        assert!(started.elapsed() < DEADLINE, "fewer statements than polls");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let way = Counting::before(&app.environment()["DATABASE_URL"]).await;
+    let given = app.worker_settings(&[("DATABASE_URL", way.url())]);
+    let mut connection = db_settings(&given.database, "counted");
+    // Another one would introduce itself by statements of its own.
+    connection.max_connections = 1;
+    let mut core = app.app.core.clone();
+    core.db = Db::open_for_queues(&connection).unwrap();
+    let mut settings = settings("idle");
+    settings.poll = Duration::ZERO;
+    settings.lease = Duration::from_secs(60);
+    let mut relay = Relay::new(core, settings);
+    // The first takes the leases and tells the stream.
+    assert_eq!(relay.step().await.unwrap(), Step::Idle);
+    let before = way.completed();
+    for _ in 0..100 {
+        assert_eq!(relay.step().await.unwrap(), Step::Idle);
     }
-    let sent = app.count(statements).await - before;
-    // The rest is upkeep at the start, and this test.
-    assert!(sent <= polls + 60, "{sent} statements for {polls} polls");
+    assert_eq!(way.completed() - before, 100);
     app.finish().await;
 }
