@@ -7,6 +7,7 @@ mod many;
 mod operate;
 mod poison;
 mod relays;
+mod replay;
 pub(crate) mod rows;
 mod statements;
 mod upkeep;

@@ -1,6 +1,7 @@
 //! One API process from settings to the last answered request.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
@@ -15,7 +16,7 @@ use agent_services::{App, Clock, Core, wiring};
 use agent_telemetry::{Metrics, ops, sd};
 use anyhow::Context as _;
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -26,6 +27,10 @@ use crate::{
 
 /// Value of the label `service` in every metric and log line (P-012).
 pub const SERVICE: &str = "agent_service";
+/// Connections that may wait to be accepted. The usual 128 are full when some hundred clients come at
+/// once; the kernel drops the rest, which try again after one, three and seven seconds. The kernel has
+/// a limit of its own (`somaxconn`).
+const BACKLOG: u32 = 4096;
 /// Longest request line plus headers.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// How often the pool's gauges are read.
@@ -112,18 +117,27 @@ pub struct Listeners {
 impl Listeners {
     /// # Errors
     /// An address is taken or not ours.
-    pub async fn bind(settings: &ApiSettings) -> anyhow::Result<Self> {
+    pub fn bind(settings: &ApiSettings) -> anyhow::Result<Self> {
         Ok(Self {
-            http: bind("HTTP_LISTEN", settings.http.listen).await?,
-            metrics: bind("METRICS_LISTEN", settings.http.metrics_listen).await?,
+            http: bind("HTTP_LISTEN", settings.http.listen)?,
+            metrics: bind("METRICS_LISTEN", settings.http.metrics_listen)?,
         })
     }
 }
 
-async fn bind(variable: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("{variable}: cannot listen on {address}"))
+fn bind(variable: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    listen(address).with_context(|| format!("{variable}: cannot listen on {address}"))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As for any listener: a port whose last connections linger may be taken again.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `shutdown`, then drains: no new connections, requests in flight finish, late
@@ -231,5 +245,23 @@ async fn watch_database(app: App, production: bool, shutdown: CancellationToken)
                 tracing::warn!(role = report.role, excess = ?report.excess, "the database role may do too much");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// Nobody accepts, and no connection has to be tried again, which would take a second.
+    #[tokio::test]
+    async fn hundreds_of_clients_at_once_find_room() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connecting = join_all((0..400).map(|_| TcpStream::connect(address)));
+        let connected = tokio::time::timeout(Duration::from_millis(900), connecting).await;
+        assert!(connected.unwrap().iter().all(Result::is_ok));
     }
 }

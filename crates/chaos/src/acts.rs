@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     sync::{
         PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -29,6 +29,7 @@ use crate::{
 pub(crate) const ENDS_WITHIN: Duration = Duration::from_secs(20);
 /// Events that a worker is busy with when it is killed.
 const BACKLOG: u64 = 1_000;
+const BETWEEN_WRITES: Duration = Duration::from_millis(10);
 /// Payloads above 256 KiB are refused.
 const POISON_BYTES: usize = 300_000;
 
@@ -169,6 +170,18 @@ async fn burst(stage: &Stage, rows: u64) -> anyhow::Result<()> {
     let mut tx = stage.app.core.db.begin().await?;
     append(stage, &mut tx, rows, &aggregates).await?;
     stage.app.core.commit(tx).await?;
+    Ok(())
+}
+
+/// A few events at a time of the same aggregates, so that each has older and younger ones.
+pub(crate) async fn write_until(stage: &Stage, over: &AtomicBool) -> anyhow::Result<()> {
+    let aggregates: Vec<i64> = (0..6).map(|_| aggregate()).collect();
+    while !over.load(Ordering::Relaxed) {
+        let mut tx = stage.app.core.db.begin().await?;
+        append(stage, &mut tx, 12, &aggregates).await?;
+        stage.app.core.commit(tx).await?;
+        tokio::time::sleep(BETWEEN_WRITES).await;
+    }
     Ok(())
 }
 

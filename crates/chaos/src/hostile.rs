@@ -66,8 +66,6 @@ impl fmt::Display for Attack {
 const CUT_WITHIN: Duration = Duration::from_secs(45);
 /// A slow client sends a byte this often.
 const DRIP: Duration = Duration::from_millis(700);
-/// Connections that come faster than they are taken wait in the kernel, which drops some.
-const BETWEEN: Duration = Duration::from_millis(5);
 const LARGE: usize = 4 * 1024 * 1024;
 const LOGIN: &str =
     "POST /agent/login HTTP/1.1\r\nHost: chaos.test\r\nContent-Type: application/json\r\n";
@@ -106,7 +104,6 @@ pub(crate) async fn wave(stage: &Stage, attack: Attack, clients: usize) {
 }
 
 async fn strike(address: SocketAddr, attack: Attack, number: usize) -> Fate {
-    tokio::time::sleep(BETWEEN * u32::try_from(number).unwrap_or(0)).await;
     let Ok(Ok(mut stream)) = tokio::time::timeout(CUT_WITHIN, TcpStream::connect(address)).await
     else {
         return Fate::Closed;

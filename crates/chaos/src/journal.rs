@@ -62,7 +62,9 @@ impl Rule {
             Self::PoisonIsParked => {
                 "poison rows are parked, no others are, and those behind them arrive"
             }
-            Self::StreamIsFilledAgain => "a replay fills a lost stream with all events, each once",
+            Self::StreamIsFilledAgain => {
+                "a replay fills a lost stream with all events, each once and in order"
+            }
             Self::BooksBalance => {
                 "every account equals its ledger and its open orders, at every look"
             }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use redis::Script;
+use redis::{ErrorKind, Script, ServerErrorKind};
 
 use crate::{
     Kv, KvError,
@@ -53,9 +53,11 @@ const READONLY: &str = "READONLY";
 /// would append the later ones first; a connection that breaks leaves a batch whole or absent; and
 /// whoever lost a shard appends nothing of it any more, however late it notices.
 ///
-/// Gives `~`, a shard and its epoch where the publisher's is older. Else for each entry its id, `-`
-/// and the error, or nothing for one that was held back; and at the end what became of an entry
-/// that nothing can be wrong with, if all others failed. Nobody ever reads that one: it is deleted
+/// Gives `~`, a shard and its epoch where the publisher's is older; `-` and an error where the epochs
+/// could not be noted. Else only what went wrong, because writing answers is a part of what an entry
+/// costs: nothing, or `+` when no entry was taken but one that nothing can be wrong with would have
+/// been; and then the number of each entry that was not taken, and the error, or nothing for one
+/// that was held back. Nobody ever reads the entry that nothing can be wrong with: it is deleted
 /// before the script ends.
 static APPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -74,34 +76,37 @@ for i = 2, first - 1, 2 do
     end
   end
 end
-local refused, answers, appended = {}, {}, false
-for i = first, #ARGV, 8 do
-  local aggregate = ARGV[i + 2] .. '\0' .. ARGV[i + 3]
-  local answer = ''
-  if not refused[aggregate] then
-    answer = redis.pcall('XADD', KEYS[1], '*', 'event_id', ARGV[i], 'event_type', ARGV[i + 1],
-      'aggregate_type', ARGV[i + 2], 'aggregate_id', ARGV[i + 3], 'brand_id', ARGV[i + 4],
-      'schema_version', ARGV[i + 5], 'occurred_at', ARGV[i + 6], 'payload', ARGV[i + 7])
+local argv, pcall, stream = ARGV, redis.pcall, KEYS[1]
+local refused, failures, number, appended = nil, {}, 0, false
+for i = first, #argv, 8 do
+  number = number + 1
+  if refused and refused[argv[i + 2] .. '\0' .. argv[i + 3]] then
+    failures[#failures + 1] = tostring(number)
+    failures[#failures + 1] = ''
+  else
+    local answer = pcall('XADD', stream, '*', 'event_id', argv[i], 'event_type', argv[i + 1],
+      'aggregate_type', argv[i + 2], 'aggregate_id', argv[i + 3], 'brand_id', argv[i + 4],
+      'schema_version', argv[i + 5], 'occurred_at', argv[i + 6], 'payload', argv[i + 7])
     if type(answer) == 'table' then
-      refused[aggregate] = true
-      answer = '-' .. answer.err
+      refused = refused or {}
+      refused[argv[i + 2] .. '\0' .. argv[i + 3]] = true
+      failures[#failures + 1] = tostring(number)
+      failures[#failures + 1] = answer.err
     else
       appended = true
     end
   end
-  answers[#answers + 1] = answer
 end
-local probe = ''
-if first <= #ARGV and not appended then
-  probe = redis.pcall('XADD', KEYS[1], '*', 'probe', '')
-  if type(probe) == 'table' then
-    probe = '-' .. probe.err
-  else
-    redis.call('XDEL', KEYS[1], probe)
+local takes_others = ''
+if number > 0 and not appended then
+  local probe = pcall('XADD', stream, '*', 'probe', '')
+  if type(probe) ~= 'table' then
+    redis.call('XDEL', stream, probe)
+    takes_others = '+'
   end
 end
-answers[#answers + 1] = probe
-return answers
+table.insert(failures, 1, takes_others)
+return failures
 ",
     )
 });
@@ -118,8 +123,8 @@ pub struct Fence {
 pub enum Appended {
     /// Every entry was tried.
     Tried {
-        /// For each entry its id in the stream, or why it was not appended.
-        entries: Vec<Result<String, AppendError>>,
+        /// For each entry whether it is in the stream, or why not.
+        entries: Vec<Result<(), AppendError>>,
         /// Redis took none of them, but takes an entry that nothing is wrong with.
         takes_others: bool,
     },
@@ -174,8 +179,10 @@ impl Kv {
                 takes_others: false,
             });
         }
-        let mut call = APPEND.prepare_invoke();
-        call.key(STREAM).key(EPOCHS).arg(fences.len());
+        // Not by way of the library's invocation, which copies every value once more.
+        let mut call = redis::cmd("EVALSHA");
+        call.arg(APPEND.get_hash()).arg(2).arg(STREAM).arg(EPOCHS);
+        call.arg(fences.len());
         for fence in fences {
             call.arg(fence.shard).arg(fence.epoch);
         }
@@ -183,17 +190,35 @@ impl Kv {
             call.arg(value);
         }
         let mut lease = self.inner.link.lease().await?;
-        let answers = call
-            .invoke_async::<Vec<String>>(&mut lease.connection)
-            .await;
+        let connection = &mut lease.connection;
+        let mut answers = call.query_async::<Vec<String>>(connection).await;
+        let unknown = ErrorKind::Server(ServerErrorKind::NoScript);
+        if answers.as_ref().is_err_and(|error| error.kind() == unknown) {
+            answers = match APPEND.load_async(connection).await {
+                Ok(_) => call.query_async(connection).await,
+                Err(error) => Err(error),
+            };
+        }
         let answers = self.inner.link.settle(&lease, answers).await?;
-        let appended = read_answers(answers, entries.len())?;
+        let appended = read_answers(&answers, entries.len())?;
         let readonly = Err(AppendError::Full(READONLY.to_owned()));
         if matches!(&appended, Appended::Tried { entries, .. } if entries.contains(&readonly)) {
             let error = KvError::Refused(READONLY.to_owned());
             self.inner.link.judge(&lease, &error).await;
         }
         Ok(appended)
+    }
+
+    /// Shows fences and appends nothing: from then on older ones append nothing either. Gives the one
+    /// that was seen before and is younger, if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub async fn show(&self, fences: &[Fence]) -> Result<Option<Fence>, KvError> {
+        Ok(match self.append(fences, &[]).await? {
+            Appended::Tried { .. } => None,
+            Appended::Fenced(younger) => Some(younger),
+        })
     }
 
     /// Number of entries in the stream.
@@ -216,18 +241,17 @@ impl Kv {
     }
 }
 
-fn read_answers(mut answers: Vec<String>, expected: usize) -> Result<Appended, KvError> {
-    if answers.first().is_some_and(|first| first == "~") {
-        let number = |at: usize| answers.get(at).and_then(|text| text.parse().ok());
-        let shard = number(1).and_then(|shard: i64| i16::try_from(shard).ok());
-        let fence = shard.zip(number(2));
+fn read_answers(answers: &[String], expected: usize) -> Result<Appended, KvError> {
+    let (first, failures) = answers.split_first().ok_or(KvError::Answer)?;
+    if first == "~" {
+        let number = |at: usize| failures.get(at).and_then(|text| text.parse().ok());
+        let shard = number(0).and_then(|shard: i64| i16::try_from(shard).ok());
+        let fence = shard.zip(number(1));
         let (shard, epoch) = fence.ok_or(KvError::Answer)?;
         return Ok(Appended::Fenced(Fence { shard, epoch }));
     }
     // The epochs could not be noted: no entry was tried, and none is at fault.
-    if let [only] = answers.as_slice()
-        && let Some(error) = only.strip_prefix('-')
-    {
+    if let Some(error) = first.strip_prefix('-') {
         let code = code_of(error).to_owned();
         return match expected {
             0 => Err(KvError::Refused(code)),
@@ -237,23 +261,22 @@ fn read_answers(mut answers: Vec<String>, expected: usize) -> Result<Appended, K
             }),
         };
     }
-    let probe = answers.pop().ok_or(KvError::Answer)?;
-    if answers.len() != expected {
+    let mut entries = vec![Ok(()); expected];
+    let (failures, []) = failures.as_chunks::<2>() else {
         return Err(KvError::Answer);
+    };
+    for [number, error] in failures {
+        let number: usize = number.parse().map_err(|_| KvError::Answer)?;
+        let entry = number.checked_sub(1).and_then(|at| entries.get_mut(at));
+        *entry.ok_or(KvError::Answer)? = Err(match error.is_empty() {
+            true => AppendError::HeldBack,
+            false => AppendError::of_code(code_of(error)),
+        });
     }
     Ok(Appended::Tried {
-        entries: answers.into_iter().map(outcome).collect(),
-        takes_others: !probe.is_empty() && !probe.starts_with('-'),
+        entries,
+        takes_others: first == "+",
     })
-}
-
-/// Reads one answer of the script.
-fn outcome(answer: String) -> Result<String, AppendError> {
-    match answer.strip_prefix('-') {
-        Some(error) => Err(AppendError::of_code(code_of(error))),
-        None if answer.is_empty() => Err(AppendError::HeldBack),
-        None => Ok(answer),
-    }
 }
 
 /// The code that an error begins with. Redis before 7 puts the place in the script before errors

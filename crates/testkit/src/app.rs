@@ -106,7 +106,7 @@ impl TestApp {
         let settings = settings.unwrap_or_else(|errors| panic!("{errors}"));
         let clock = Clock::system();
         let api = serve::assemble(&settings, clock.clone()).expect("the API is put together");
-        let listeners = Listeners::bind(&settings).await.expect("ports are free");
+        let listeners = Listeners::bind(&settings).expect("ports are free");
         let address = listeners.http.local_addr().expect("address");
         let metrics_address = listeners.metrics.local_addr().expect("address");
         let (app, brands, metrics) = (api.app.clone(), api.guard.clone(), api.metrics.clone());

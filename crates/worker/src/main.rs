@@ -38,7 +38,9 @@ fn main() -> ExitCode {
 fn start() -> anyhow::Result<()> {
     let settings = WorkerSettings::load(&Env::process())
         .map_err(|errors| anyhow::anyhow!("cannot start:\n{errors}"))?;
-    tokio::runtime::Builder::new_multi_thread()
+    // One thread: the work is done by Postgres and Redis, and a second one would only be woken for
+    // every other answer of theirs.
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
         .block_on(work(settings))

@@ -169,7 +169,6 @@ fn start_publishing(
     });
     crew.employ(Publish {
         relay: relay(settings, core.clone())?,
-        poll: settings.outbox.poll,
         sign: sign.clone(),
         wake,
         metrics: crew.metrics.clone(),

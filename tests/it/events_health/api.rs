@@ -116,7 +116,7 @@ async fn q92_a_draining_api_is_alive_and_not_ready() {
     let settings = ApiSettings::load(&Env::from_pairs(app.environment().clone())).unwrap();
     let api = serve::assemble(&settings, Clock::system()).unwrap();
     let ops = api.ops.clone();
-    let listeners = Listeners::bind(&settings).await.unwrap();
+    let listeners = Listeners::bind(&settings).unwrap();
     let address = listeners.http.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();

@@ -6,8 +6,8 @@ use agent_services::outbox_relay::{Relay, Step};
 use agent_testkit::TestApp;
 
 use super::rows::{
-    append, append_many, assert_complete_in_order, first_appearances, relay, settings, stream,
-    until_drained, waiting,
+    append, append_many, assert_complete_in_order, first_appearances, raise_epochs, relay,
+    settings, stream, until_drained, waiting,
 };
 
 #[tokio::test]
@@ -181,15 +181,7 @@ async fn q94_whoever_lost_its_shards_without_noticing_appends_nothing() {
 #[tokio::test]
 async fn q94_epochs_of_a_restored_database_catch_up() {
     let mut app = TestApp::spawn().await;
-    for shard in 0..16 {
-        let () = redis::cmd("HSET")
-            .arg("agent_outbox:epochs")
-            .arg(shard)
-            .arg(1_000)
-            .query_async(&mut app.redis)
-            .await
-            .unwrap();
-    }
+    raise_epochs(&mut app).await;
     append_many(&app, 50, 200).await;
     let mut relay = relay(&app, settings("only"));
     until_drained(&app, &mut relay).await;

@@ -18,7 +18,7 @@ fn outbox(app: &TestApp, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[track_caller]
-fn done(app: &TestApp, arguments: &[&str]) -> String {
+pub(super) fn done(app: &TestApp, arguments: &[&str]) -> String {
     let (code, said) = outbox(app, arguments);
     assert_eq!(code, Some(0), "{said}");
     said

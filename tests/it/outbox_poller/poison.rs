@@ -5,9 +5,12 @@ use std::time::Duration;
 use agent_services::outbox_relay::RelayError;
 use agent_testkit::TestApp;
 
-use super::rows::{
-    append, append_payload, assert_complete_in_order, first_appearances, relay, settings, stream,
-    until_drained, waiting,
+use super::{
+    operate::done,
+    rows::{
+        Entry, append, append_payload, assert_complete_in_order, first_appearances, relay,
+        settings, stream, until_drained, waiting,
+    },
 };
 
 #[tokio::test]
@@ -111,6 +114,92 @@ async fn p166_q94_payloads_that_nothing_can_read_are_the_fault_of_their_own_row(
                  WHERE split_part(aggregate_id, '-', 1) IS DISTINCT FROM last_error OR parked_at IS NULL";
     assert_eq!(app.count(wrong).await, 0);
     assert_eq!(app.metrics.outbox_parked_total.get(), 6);
+    app.finish().await;
+}
+
+/// A stream that has one id left, and what was in it before. Redis then takes one entry and refuses
+/// the next one: the only refusal of a single entry that it knows, of a size that we send.
+async fn one_id_left(app: &mut TestApp, seen: &mut Vec<Entry>) {
+    let entries = stream(app).await;
+    seen.extend(entries.into_iter().filter(|e| e.contains_key("event_id")));
+    let last = format!("{}-{}", u64::MAX, u64::MAX - 1);
+    let (_, _): (i64, String) = redis::pipe()
+        .cmd("DEL")
+        .arg(agent_kv::keys::STREAM)
+        .cmd("XADD")
+        .arg(agent_kv::keys::STREAM)
+        .arg(last)
+        .arg("last")
+        .arg("")
+        .query_async(&mut app.redis)
+        .await
+        .unwrap();
+}
+
+/// An aggregate, other than this one, of its shard.
+async fn neighbour_of(app: &TestApp, aggregate: &str) -> String {
+    let search = format!(
+        "SELECT 'n' || n FROM generate_series(1, 1000) n \
+         WHERE (hashtextextended('test:n' || n, 0) & 15) = (hashtextextended('test:{aggregate}', 0) & 15) LIMIT 1"
+    );
+    app.text(&search).await
+}
+
+#[tokio::test]
+async fn q94_a_row_that_redis_refuses_while_it_takes_its_neighbour_is_parked_after_its_attempts() {
+    let mut app = TestApp::spawn().await;
+    let mut settings = settings("only");
+    settings.retry_min = Duration::from_millis(100);
+    settings.retry_max = settings.retry_min;
+    let mut relay = relay(&app, settings);
+    let neighbour = neighbour_of(&app, "ill").await;
+    // Ids below those of the rows behind them, to be used one by one.
+    app.as_owner("SELECT setval('agent_outbox_id_seq', 1000)")
+        .await;
+    let poison = append(&app.owner, "ill", 1).await;
+    append(&app.owner, "ill", 2).await;
+    append(&app.owner, "ill", 3).await;
+    let mut seen = Vec::new();
+    for attempt in 1..=10 {
+        one_id_left(&mut app, &mut seen).await;
+        app.as_owner(&format!(
+            "SELECT setval('agent_outbox_id_seq', {})",
+            100 + attempt
+        ))
+        .await;
+        append(&app.owner, &neighbour, attempt).await;
+        app.as_owner("UPDATE agent_outbox_pending SET next_attempt_at = now() WHERE attempts > 0")
+            .await;
+        // What the neighbour left no room for is tried again, and then Redis takes nothing at all.
+        relay.step().await.ok();
+        let attempts = app
+            .count(&format!(
+                "SELECT attempts::int8 FROM agent_outbox_pending WHERE id = {poison}"
+            ))
+            .await;
+        assert_eq!(attempts, attempt);
+    }
+    let said = done(&app, &["parked"]);
+    assert!(said.contains("ERR") && said.contains("test:ill"), "{said}");
+    assert_eq!(app.metrics.outbox_parked_total.get(), 1);
+    one_id_left(&mut app, &mut seen).await;
+    let () = redis::cmd("DEL")
+        .arg(agent_kv::keys::STREAM)
+        .query_async(&mut app.redis)
+        .await
+        .unwrap();
+    until_drained(&app, &mut relay).await;
+    seen.extend(stream(&mut app).await);
+    let (order, repeated) = first_appearances(&seen);
+    assert_eq!((order["ill"].as_slice(), repeated), (&[2, 3][..], 0));
+    assert_eq!(order[&neighbour], (1..=10).collect::<Vec<_>>());
+    done(&app, &["retry", &poison.to_string(), "--by", "eve"]);
+    until_drained(&app, &mut relay).await;
+    let (order, _) = first_appearances(&stream(&mut app).await);
+    assert_eq!(order["ill"], [2, 3, 1]);
+    // Of the streams that were there in between nothing is left.
+    done(&app, &["replay", "--from", "1", "--by", "eve"]);
+    until_drained(&app, &mut relay).await;
     app.finish().await;
 }
 

@@ -6,8 +6,8 @@ use agent_services::outbox_relay::{Relay, Step};
 use agent_testkit::TestApp;
 
 use super::rows::{
-    append, append_many, assert_complete_in_order, first_appearances, relay, settings, stream,
-    until_drained,
+    append, append_many, assert_complete_in_order, first_appearances, noting_fails, relay,
+    settings, stream, until_drained,
 };
 
 /// Steps all relays in turn until their shares are as expected.
@@ -154,18 +154,12 @@ async fn q94_what_the_database_could_not_note_is_noted_later_and_not_published_a
     let mut app = TestApp::spawn().await;
     let mut relay = relay(&app, settings("only"));
     append_many(&app, 10, 50).await;
-    app.as_owner(
-        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS \
-           $$ BEGIN RAISE EXCEPTION 'disk full' USING ERRCODE = '53100'; END $$; \
-         CREATE TRIGGER fails BEFORE DELETE ON agent_outbox_pending FOR EACH STATEMENT EXECUTE FUNCTION fail()",
-    )
-    .await;
+    let heal = noting_fails(&app).await;
     for _ in 0..5 {
         relay.step().await.unwrap_err();
     }
     assert_eq!(stream(&mut app).await.len(), 50);
-    app.as_owner("DROP TRIGGER fails ON agent_outbox_pending")
-        .await;
+    app.as_owner(heal).await;
     until_drained(&app, &mut relay).await;
     assert_eq!(assert_complete_in_order(&stream(&mut app).await, 50), 0);
     assert_eq!(app.metrics.outbox_published_total.get(), 50);

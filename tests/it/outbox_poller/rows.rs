@@ -146,3 +146,27 @@ pub(crate) fn assert_complete_in_order(entries: &[Entry], rows: usize) -> usize 
     assert_eq!(order.values().map(Vec::len).sum::<usize>(), rows);
     repeated
 }
+
+/// From now on the database cannot note what was published; gives the statement that heals it.
+pub(crate) async fn noting_fails(app: &TestApp) -> &'static str {
+    app.as_owner(
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS \
+           $$ BEGIN RAISE EXCEPTION 'disk full' USING ERRCODE = '53100'; END $$; \
+         CREATE TRIGGER fails BEFORE DELETE ON agent_outbox_pending FOR EACH STATEMENT EXECUTE FUNCTION fail()",
+    )
+    .await;
+    "DROP TRIGGER fails ON agent_outbox_pending"
+}
+
+/// The stream knows a higher epoch of each shard than the database, as after a restore.
+pub(crate) async fn raise_epochs(app: &mut TestApp) {
+    for shard in 0..16 {
+        let () = redis::cmd("HSET")
+            .arg("agent_outbox:epochs")
+            .arg(shard)
+            .arg(1_000)
+            .query_async(&mut app.redis)
+            .await
+            .unwrap();
+    }
+}

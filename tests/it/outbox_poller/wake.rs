@@ -11,7 +11,7 @@ use agent_telemetry::Metrics;
 use agent_testkit::TestApp;
 
 use super::{
-    rows::{settings, waiting},
+    rows::{append, relay, settings, waiting},
     statements::Counting,
 };
 
@@ -96,5 +96,66 @@ async fn q94_an_idle_relay_sends_one_statement_per_poll() {
         assert_eq!(relay.step().await.unwrap(), Step::Idle);
     }
     assert_eq!(way.completed() - before, 100);
+    app.finish().await;
+}
+
+/// The event is on its way before the leases are renewed, and they are renewed right after.
+#[tokio::test]
+async fn q94_a_signalled_relay_reads_before_it_renews() {
+    let app = TestApp::spawn().await;
+    let mut settings = settings("signalled");
+    // Always due.
+    settings.poll = Duration::ZERO;
+    settings.lease = Duration::from_secs(60);
+    let mut relay = relay(&app, settings);
+    assert_eq!(relay.step().await.unwrap(), Step::Idle);
+    let renewed = "SELECT expires_at::text FROM outbox_worker";
+    let before = app.text(renewed).await;
+    append(&app.owner, "17", 1).await;
+    relay.signalled();
+    assert_eq!(relay.step().await.unwrap(), Step::Published(1));
+    assert_eq!(app.text(renewed).await, before);
+    assert_eq!(waiting(&app).await, 0);
+    assert_eq!(relay.step().await.unwrap(), Step::Idle);
+    assert_ne!(app.text(renewed).await, before);
+    // A signal without an event is no reason to leave the leases alone, either.
+    relay.signalled();
+    assert_eq!(relay.step().await.unwrap(), Step::Published(0));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn q94_signals_do_not_keep_a_relay_without_shards_from_asking_for_some() {
+    let app = TestApp::spawn().await;
+    let mut settings = settings("empty-handed");
+    settings.poll = Duration::ZERO;
+    settings.lease = Duration::from_secs(60);
+    let mut relay = relay(&app, settings);
+    app.as_owner("UPDATE outbox_lease SET owner = 'other', expires_at = now() + interval '1 hour'")
+        .await;
+    assert_eq!(relay.step().await.unwrap(), Step::Idle);
+    assert_eq!(relay.shards_held(), 0);
+    app.as_owner("UPDATE outbox_lease SET owner = NULL, expires_at = '-infinity'")
+        .await;
+    relay.signalled();
+    relay.step().await.unwrap();
+    assert_eq!(relay.shards_held(), 16);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn q94_only_a_relay_that_is_alone_and_has_nothing_to_do_looks_less_often() {
+    let app = TestApp::spawn().await;
+    let given = settings("alone");
+    let (poll, slow) = (given.poll, given.poll * 7 / 4);
+    let mut relay = relay(&app, given);
+    // Shards may be there to be taken over.
+    assert_eq!(relay.pause(), poll);
+    assert_eq!(relay.step().await.unwrap(), Step::Idle);
+    assert_eq!(relay.pause(), slow);
+    append(&app.owner, "17", 1).await;
+    relay.signalled();
+    relay.step().await.unwrap();
+    assert_eq!(relay.pause(), poll);
     app.finish().await;
 }

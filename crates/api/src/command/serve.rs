@@ -12,7 +12,7 @@ pub(super) async fn run(settings: ApiSettings) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     let api = assemble(&settings, Clock::system())?;
-    let listeners = Listeners::bind(&settings).await?;
+    let listeners = Listeners::bind(&settings)?;
     let shutdown = CancellationToken::new();
     tokio::spawn(super::stop_on_signal(shutdown.clone()));
     run_api(api, listeners, &settings, shutdown).await

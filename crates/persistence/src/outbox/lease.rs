@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
-
 use super::Place;
-use crate::error::DbError;
+use crate::{error::DbError, pool::Pool};
 
 /// A shard that this instance may publish, and whether it has something to publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +25,7 @@ pub struct Lease {
 /// # Errors
 /// The statement failed; leases run out by themselves.
 pub async fn renew_leases(
-    pool: &PgPool,
+    pool: &Pool,
     owner: &str,
     lease: Duration,
     places: &[Place],
@@ -89,7 +87,7 @@ pub async fn renew_leases(
 /// # Errors
 /// The statement failed.
 pub async fn surrender_lease(
-    pool: &PgPool,
+    pool: &Pool,
     owner: &str,
     shard: i16,
     epoch: i64,
@@ -112,7 +110,7 @@ pub async fn surrender_lease(
 ///
 /// # Errors
 /// The statement failed; leases run out by themselves.
-pub async fn release_leases(pool: &PgPool, owner: &str) -> Result<(), DbError> {
+pub async fn release_leases(pool: &Pool, owner: &str) -> Result<(), DbError> {
     sqlx::query!(
         r#"
         WITH gone AS (DELETE FROM outbox_worker WHERE owner = $1 OR expires_at < now() - interval '1 day')

@@ -3,18 +3,17 @@
 mod lease;
 mod operate;
 mod pending;
+mod replay;
 mod upkeep;
 
 use agent_domain::{DomainEvent, event::SCHEMA_VERSION};
 
 pub use lease::{Lease, release_leases, renew_leases, surrender_lease};
-pub use operate::{
-    Holder, ParkedEvent, ReplayRange, ReplaySlice, Replayed, count_kept, highest_id, holders,
-    parked,
-};
+pub use operate::{Holder, ParkedEvent, holders, parked};
 pub use pending::{
     PendingEvent, PendingId, Place, mark_published, mark_refused, open_appends, read_batch,
 };
+pub use replay::{ReplayRange, ReplaySlice, Replayed, count_kept, seize_lease, shards_kept};
 pub use upkeep::{Backlog, backlog, maintain_partitions};
 
 use crate::{error::DbError, tx::Tx};

@@ -1,9 +1,8 @@
 //! What operators ask of the outbox, and do to it.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
-use crate::{audit::AuditedTx, error::DbError};
+use crate::{audit::AuditedTx, error::DbError, pool::Pool};
 
 /// Who publishes a shard.
 #[derive(Clone, Debug)]
@@ -20,7 +19,7 @@ pub struct Holder {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn holders(pool: &PgPool) -> Result<Vec<Holder>, DbError> {
+pub async fn holders(pool: &Pool) -> Result<Vec<Holder>, DbError> {
     Ok(sqlx::query_as!(
         Holder,
         r#"SELECT shard, owner, epoch, expires_at > now() AS "is_valid!" FROM outbox_lease ORDER BY shard"#
@@ -49,7 +48,7 @@ pub struct ParkedEvent {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn parked(pool: &PgPool, limit: i64) -> Result<Vec<ParkedEvent>, DbError> {
+pub async fn parked(pool: &Pool, limit: i64) -> Result<Vec<ParkedEvent>, DbError> {
     Ok(sqlx::query_as!(
         ParkedEvent,
         r#"
@@ -62,68 +61,6 @@ pub async fn parked(pool: &PgPool, limit: i64) -> Result<Vec<ParkedEvent>, DbErr
         limit,
     )
     .fetch_all(pool)
-    .await?)
-}
-
-/// Kept events that are to be published again.
-#[derive(Clone, Copy, Debug)]
-pub struct ReplayRange {
-    /// Instants of the changes, the first one included and the last one not.
-    pub times: (DateTime<Utc>, DateTime<Utc>),
-    /// Ids, both included.
-    pub ids: (i64, i64),
-}
-
-/// A part of a range.
-#[derive(Clone, Copy, Debug)]
-pub struct ReplaySlice {
-    pub range: ReplayRange,
-    /// Only what follows this place.
-    pub after: (DateTime<Utc>, i64),
-    /// Most events.
-    pub limit: i64,
-}
-
-/// What a slice held.
-#[derive(Clone, Copy, Debug)]
-pub struct Replayed {
-    /// Its last event; `None` = it held none.
-    pub last: Option<(DateTime<Utc>, i64)>,
-    pub found: i64,
-    /// Those of them that were not waiting already.
-    pub fed: i64,
-}
-
-/// How many events a range holds, counted up to `most`.
-///
-/// # Errors
-/// The statement failed.
-pub async fn count_kept(pool: &PgPool, range: &ReplayRange, most: i64) -> Result<i64, DbError> {
-    Ok(sqlx::query_scalar!(
-        r#"
-        SELECT count(*) AS "count!" FROM (
-            SELECT FROM agent_outbox
-            WHERE occurred_at >= $1 AND occurred_at < $2 AND id BETWEEN $3 AND $4 LIMIT $5) AS kept
-        "#,
-        range.times.0,
-        range.times.1,
-        range.ids.0,
-        range.ids.1,
-        most,
-    )
-    .fetch_one(pool)
-    .await?)
-}
-
-/// The highest id that was given to an event, committed or not.
-///
-/// # Errors
-/// The statement failed.
-pub async fn highest_id(pool: &PgPool) -> Result<i64, DbError> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT coalesce(pg_sequence_last_value('agent_outbox_id_seq'), 0) AS "id!""#
-    )
-    .fetch_one(pool)
     .await?)
 }
 
@@ -144,45 +81,5 @@ impl AuditedTx<'_> {
         .execute(self.tx().conn())
         .await?;
         Ok(changed.rows_affected())
-    }
-
-    /// Puts kept events into the unpublished set once more, with the ids they have. Events that
-    /// wait, or are parked, stay as they are.
-    ///
-    /// # Errors
-    /// The statement failed.
-    pub async fn replay(&mut self, slice: &ReplaySlice) -> Result<Replayed, DbError> {
-        let range = &slice.range;
-        let row = sqlx::query!(
-            r#"
-            WITH kept AS MATERIALIZED (
-                SELECT shard, id, occurred_at, aggregate_type, aggregate_id FROM agent_outbox
-                WHERE occurred_at >= $1 AND occurred_at < $2 AND id BETWEEN $3 AND $4
-                  AND (occurred_at, id) > ($5, $6)
-                ORDER BY occurred_at, id LIMIT $7
-            ), fed AS (
-                INSERT INTO agent_outbox_pending (shard, id, occurred_at, aggregate_hash)
-                SELECT shard, id, occurred_at, hashtextextended(aggregate_type || ':' || aggregate_id, 0) FROM kept
-                ON CONFLICT DO NOTHING RETURNING id
-            )
-            SELECT (SELECT count(*) FROM kept) AS "found!", (SELECT count(*) FROM fed) AS "fed!",
-                   (SELECT occurred_at FROM kept ORDER BY occurred_at DESC, id DESC LIMIT 1) AS last_at,
-                   (SELECT id FROM kept ORDER BY occurred_at DESC, id DESC LIMIT 1) AS last_id
-            "#,
-            range.times.0,
-            range.times.1,
-            range.ids.0,
-            range.ids.1,
-            slice.after.0,
-            slice.after.1,
-            slice.limit,
-        )
-        .fetch_one(self.tx().conn())
-        .await?;
-        Ok(Replayed {
-            last: row.last_at.zip(row.last_id),
-            found: row.found,
-            fed: row.fed,
-        })
     }
 }

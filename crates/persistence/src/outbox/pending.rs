@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::error::DbError;
+use crate::{error::DbError, pool::Pool};
 
 /// Where a pending event stands in the bookkeeping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,7 +50,7 @@ pub struct Place {
 /// # Errors
 /// The statement failed.
 pub async fn read_batch(
-    pool: &PgPool,
+    pool: &Pool,
     places: &[Place],
     limit: i64,
 ) -> Result<Vec<PendingEvent>, DbError> {
@@ -132,7 +131,7 @@ pub async fn read_batch(
 ///
 /// # Errors
 /// The statement failed.
-pub async fn open_appends(pool: &PgPool) -> Result<Vec<String>, DbError> {
+pub async fn open_appends(pool: &Pool) -> Result<Vec<String>, DbError> {
     Ok(sqlx::query_scalar!(
         r#"
         SELECT virtualtransaction AS "id!" FROM pg_locks
@@ -145,23 +144,42 @@ pub async fn open_appends(pool: &PgPool) -> Result<Vec<String>, DbError> {
     .await?)
 }
 
-/// Takes published events out of the unpublished set.
+/// Takes published events out of the unpublished set, of shards whose epoch still is the one that is
+/// given with them: whoever took a shard over since may have put the events in again. Tells whether
+/// all of them were taken out.
+///
+/// The lock on the lease lets nobody take the shard over in the meantime, and shows the epoch as it
+/// is when the lock is there, not as it was when the statement began.
 ///
 /// # Errors
 /// The statement failed; the events will be published once more with the same `event_id`.
-pub async fn mark_published(pool: &PgPool, published: &[PendingId]) -> Result<(), DbError> {
+pub async fn mark_published(
+    pool: &Pool,
+    epochs: &[(i16, i64)],
+    published: &[PendingId],
+) -> Result<bool, DbError> {
     let (shards, ids) = columns(published);
-    sqlx::query!(
+    let (held, held_epochs): (Vec<i16>, Vec<i64>) = epochs.iter().copied().unzip();
+    let noted = sqlx::query!(
         r#"
+        WITH held AS MATERIALIZED (
+            SELECT l.shard FROM outbox_lease l
+            JOIN unnest($3::smallint[], $4::bigint[]) AS known (shard, epoch)
+              ON known.shard = l.shard AND known.epoch = l.epoch
+            ORDER BY l.shard FOR SHARE OF l
+        )
         DELETE FROM agent_outbox_pending p USING unnest($1::smallint[], $2::bigint[]) AS done (shard, id)
-        WHERE p.shard = done.shard AND p.id = done.id
+        WHERE p.shard = done.shard AND p.id = done.id AND done.shard = ANY (ARRAY(SELECT shard FROM held))
         "#,
         &shards,
         &ids,
+        &held,
+        &held_epochs,
     )
     .execute(pool)
     .await?;
-    Ok(())
+    let all = u64::try_from(ids.len());
+    Ok(all.is_ok_and(|all| noted.rows_affected() == all))
 }
 
 fn columns(places: &[PendingId]) -> (Vec<i16>, Vec<i64>) {
@@ -174,7 +192,7 @@ fn columns(places: &[PendingId]) -> (Vec<i16>, Vec<i64>) {
 /// # Errors
 /// The statement failed.
 pub async fn mark_refused(
-    pool: &PgPool,
+    pool: &Pool,
     place: PendingId,
     reason: &str,
     retry_after: Duration,

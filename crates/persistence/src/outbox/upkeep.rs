@@ -1,8 +1,6 @@
 //! Gauges and partitions.
 
-use sqlx::PgPool;
-
-use crate::error::DbError;
+use crate::{error::DbError, pool::Pool};
 
 /// How far the relay is behind.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,7 +16,7 @@ pub struct Backlog {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn backlog(pool: &PgPool) -> Result<Backlog, DbError> {
+pub async fn backlog(pool: &Pool) -> Result<Backlog, DbError> {
     let row = sqlx::query!(
         r#"
         SELECT (SELECT count(*) FROM (
@@ -47,7 +45,7 @@ pub async fn backlog(pool: &PgPool) -> Result<Backlog, DbError> {
 /// # Errors
 /// A statement failed.
 pub async fn maintain_partitions(
-    pool: &PgPool,
+    pool: &Pool,
     days_ahead: i32,
     retention_days: i32,
 ) -> Result<(i32, i32), DbError> {

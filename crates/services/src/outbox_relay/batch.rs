@@ -81,14 +81,14 @@ impl Batch {
     /// refuses all of them, for whatever reason, must not park the whole outbox.
     pub(super) fn outcome(
         &self,
-        appended: Vec<Result<String, AppendError>>,
+        appended: Vec<Result<(), AppendError>>,
         takes_others: bool,
     ) -> Outcome {
         let mut outcome = Outcome::default();
         for (number, appended) in appended.into_iter().enumerate() {
             let origin = self.origins[number];
             match appended {
-                Ok(_) => outcome.published.push(origin.place),
+                Ok(()) => outcome.published.push(origin.place),
                 Err(AppendError::Full(code)) => outcome.full = Some(code),
                 Err(AppendError::Rejected(reason)) => outcome.refused.push(Refused {
                     origin,

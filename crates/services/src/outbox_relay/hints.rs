@@ -19,8 +19,9 @@
 //! is read above `L`. Transactions that do not append delay no step.
 //!
 //! Rows that wait for a retry stay below their successors, so a shard that has some has no hint.
-//! Rows that come back by hand (a retry of a parked row, a replay) carry no promise of order; they
-//! are found because now and then everything is forgotten and read from the first id on.
+//! Parked rows that are tried again by hand carry no promise of order; they are found because now and
+//! then everything is forgotten and read from the first id on. A replay takes the shards over, and
+//! whoever has them afterwards begins with the first id.
 
 use std::{
     collections::HashMap,

@@ -13,9 +13,10 @@ impl Relay {
     /// # Errors
     /// The database failed; the leases run out by themselves.
     pub async fn release(&mut self) -> Result<(), RelayError> {
-        self.held.clear();
         self.sure_until = None;
-        self.note_published().await?;
+        let noted = self.note_published().await;
+        self.held.clear();
+        noted?;
         Ok(outbox::release_leases(self.core.db.pool(), &self.owner).await?)
     }
 

@@ -36,6 +36,9 @@ use hints::{Found, Hints};
 /// cost a few rows more to walk over.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// Nothing was published for so long: it is quiet.
+const QUIET_AFTER: Duration = Duration::from_secs(10);
+
 /// How the relay works.
 #[derive(Clone, Debug)]
 pub struct RelaySettings {
@@ -102,6 +105,9 @@ pub struct Relay {
     hints: Hints,
     /// When it was last looked who appends.
     looked_at: Option<Instant>,
+    published_at: Option<Instant>,
+    /// A signal came since the last step.
+    is_signalled: bool,
     /// Rows read at once: half of a batch, because as many again are being noted. Shrinks while
     /// appending takes too long, so that a slow Redis sees less and not the same again and again.
     read_at_once: usize,
@@ -121,6 +127,8 @@ impl Relay {
             renewed_at: None,
             hints: Hints::new(settings.whole_pass_share, settings.whole_pass_every),
             looked_at: None,
+            published_at: None,
+            is_signalled: false,
             read_at_once: most_at_once(&settings),
             unnoted: Vec::new(),
             settings,
@@ -140,6 +148,26 @@ impl Relay {
         outcome
     }
 
+    /// A signal says that something waits: the next step reads first and renews afterwards, as long
+    /// as the leases are surely ours.
+    pub fn signalled(&mut self) {
+        self.is_signalled = true;
+    }
+
+    /// How long to wait for a signal before the next step. Three quarters longer while it is quiet and
+    /// every shard is ours: no other publisher is there whose shards could have to be taken over. So
+    /// all jobs of an idle worker together send less than a statement a second.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        let poll = self.settings.poll;
+        let published = |at: Instant| at.elapsed() < QUIET_AFTER;
+        let is_alone = self.held.len() == usize::from(outbox::SHARDS.unsigned_abs());
+        match is_alone && !self.published_at.is_some_and(published) {
+            true => poll * 7 / 4,
+            false => poll,
+        }
+    }
+
     /// How many shards this publisher holds.
     #[must_use]
     pub fn shards_held(&self) -> usize {
@@ -149,7 +177,10 @@ impl Relay {
     async fn turn(&mut self) -> Result<Step, RelayError> {
         // Before anything is read again, or it would be published again.
         self.note_published().await?;
-        if (self.renewal_is_due() || !self.surely_ours()) && !self.renew().await? {
+        let is_signalled = std::mem::take(&mut self.is_signalled);
+        let reads_first = is_signalled && !self.held.is_empty() && self.surely_ours();
+        let renewal_is_due = self.renewal_is_due() || !self.surely_ours();
+        if renewal_is_due && !reads_first && !self.renew().await? {
             return Ok(Step::Idle);
         }
         if self.held.is_empty() || !self.surely_ours() {
@@ -160,7 +191,13 @@ impl Relay {
         }
         // Another shard goes first next time.
         self.held.rotate_left(1);
-        self.publish().await
+        let step = self.publish().await?;
+        // What was put off is next.
+        Ok(match step {
+            Step::Idle if reads_first && renewal_is_due => Step::Published(0),
+            Step::Emptied(count) if reads_first && renewal_is_due => Step::Published(count),
+            step => step,
+        })
     }
 
     /// Rounds of reading, appending and noting at once, until nothing waits.
@@ -228,12 +265,12 @@ impl Relay {
         let who_appends = look_due && self.hints.wait();
         let (db, kv) = (&self.core.db, &self.core.kv);
         let (noted, appended, looked) = tokio::join!(
-            note(db, &self.unnoted),
+            note(db, &self.held, &self.unnoted),
             append(kv, &fences, batch),
             look(db, &places, limit, who_appends),
         );
-        if noted.is_ok() {
-            self.noted();
+        if let Ok(all) = noted {
+            self.noted(all);
         }
         let accounted = self.account(batch, appended).await;
         noted?;
@@ -318,13 +355,21 @@ impl Relay {
 
     /// Notes what was published, now or by an earlier step that the database left in the lurch.
     async fn note_published(&mut self) -> Result<(), RelayError> {
-        note(&self.core.db, &self.unnoted).await?;
-        self.noted();
+        let all = note(&self.core.db, &self.held, &self.unnoted).await?;
+        self.noted(all);
         Ok(())
     }
 
-    fn noted(&mut self) {
+    fn noted(&mut self, all: bool) {
+        if !all {
+            // Somebody else has taken a shard over, so that they are published once more: by him.
+            self.sure_until = None;
+            self.renewed_at = None;
+        }
         let noted = u64::try_from(self.unnoted.len()).unwrap_or(u64::MAX);
+        if noted > 0 {
+            self.published_at = Some(Instant::now());
+        }
         self.unnoted.clear();
         self.core.metrics.outbox_published_total.inc_by(noted);
     }
@@ -395,11 +440,16 @@ fn most_at_once(settings: &RelaySettings) -> usize {
     (settings.batch / 2).max(1)
 }
 
-async fn note(db: &Db, published: &[PendingId]) -> Result<(), DbError> {
-    match published.is_empty() {
-        true => Ok(()),
-        false => outbox::mark_published(db.pool(), published).await,
+/// What was published of shards that are no longer ours stays unpublished: see
+/// [`outbox::mark_published`].
+async fn note(db: &Db, held: &[Fence], published: &[PendingId]) -> Result<bool, DbError> {
+    if published.is_empty() {
+        return Ok(true);
     }
+    let busy: HashSet<i16> = published.iter().map(|place| place.shard).collect();
+    let ours = held.iter().filter(|fence| busy.contains(&fence.shard));
+    let epochs: Vec<_> = ours.map(|fence| (fence.shard, fence.epoch)).collect();
+    outbox::mark_published(db.pool(), &epochs, published).await
 }
 
 async fn append(kv: &Kv, fences: &[Fence], batch: &Batch) -> Result<Appended, KvError> {

@@ -13,7 +13,6 @@ use crate::supervisor::{Job, Next};
 /// The relay, woken by signals and, as the safety net, by its poll.
 pub struct Publish {
     pub relay: Relay,
-    pub poll: Duration,
     pub sign: LoopSign,
     /// From [`listen`].
     pub wake: Arc<Notify>,
@@ -72,11 +71,14 @@ impl Job for Publish {
     async fn pause(&mut self) {
         let waiting = async {
             tokio::select! {
-                () = tokio::time::sleep(self.poll) => "poll",
+                () = tokio::time::sleep(self.relay.pause()) => "poll",
                 () = self.wake.notified() => "signal",
             }
         };
         let source = self.coming_round(waiting).await;
+        if source == "signal" {
+            self.relay.signalled();
+        }
         self.metrics
             .outbox_wake_signals_total
             .with_label_values(&[source])

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use agent_persistence::rollup::{self, BrandDay, OTHERS};
+use agent_persistence::rollup::{self, BrandDay, DaysWaiting, OTHERS};
 use agent_services::{Core, roll_up};
 use anyhow::Context as _;
 
@@ -51,8 +51,7 @@ impl RollUp {
 
     async fn begin_round(&mut self) -> anyhow::Result<()> {
         let pool = self.core.db.pool();
-        let changed = rollup::changed_days(pool).await?;
-        let others = rollup::other_days(pool, &self.failed).await?;
+        let DaysWaiting { changed, others } = rollup::days_waiting(pool, &self.failed).await?;
         (self.more, self.done) = (others.len() == OTHERS, false);
         if !self.more {
             self.failed.clear();
