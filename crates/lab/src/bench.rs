@@ -2,17 +2,23 @@
 //! own, and ends with an exit code.
 
 mod accounts;
+mod agents;
+mod boot;
+mod brand;
 mod compare;
 mod csv;
 mod dashboard;
 mod effort;
 mod figure;
 mod http;
+mod login;
+pub(crate) mod read;
 mod recovery_timing;
 mod relay;
 mod report;
+mod withdraw;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
@@ -21,7 +27,11 @@ use self::{
     effort::Effort,
     figure::{Figure, Verdict},
 };
-use crate::{out::say, rig::Rig, stage::until_interrupted};
+use crate::{
+    out::say,
+    rig::{Populated, cores::Cores},
+    stage::until_interrupted,
+};
 
 #[derive(Args)]
 pub(crate) struct BenchArgs {
@@ -57,23 +67,54 @@ pub(crate) struct RecoveryTimingArgs {
 
 #[derive(Args)]
 struct RelayArgs {
-    /// Events that wait when `relay` begins.
+    /// relay, relay-three: events that wait.
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1_000..=5_000_000))]
     relay_rows: u32,
-    /// Seconds of each side of a pair of `relay-latency`, and of `relay-idle`.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(5..=3_600))]
+    /// relay-latency, relay-idle: seconds of one side of a pair.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(4..=3_600))]
     relay_seconds: u32,
-    /// Times that baseline and worker are measured in turn.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
-    relay_pairs: u32,
+    /// relay-soak: how long.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    soak_minutes: u32,
+}
+
+impl RelayArgs {
+    fn extent(&self, quick: bool, effort: Effort) -> relay::Extent {
+        let (rows, seconds) = match quick {
+            true => (20_000, 4),
+            false => (u32::MAX, u32::MAX),
+        };
+        relay::Extent {
+            rows: self.relay_rows.min(rows),
+            seconds: self.relay_seconds.min(seconds),
+            pairs: effort.pairs,
+        }
+    }
+
+    fn soak_time(&self, quick: bool) -> Duration {
+        match quick {
+            true => Duration::from_secs(30),
+            false => Duration::from_secs(60) * self.soak_minutes,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Command {
+    /// `GET /agent/top_info` over 64 connections.
+    Read,
+    /// What finding the brand of the host adds to a request.
+    Brand,
+    /// Orders of 1 000 agents.
+    Withdraw,
+    /// 64 who sign in at once.
+    Login,
     /// The portal's busiest reads, for agents with 10 000, 100 000 and 1 000 000 players.
     Dashboard,
     /// The export of 100 000 players.
     Csv,
+    /// How soon the API is ready, and the memory of processes with nothing to do.
+    Boot,
     /// Whether the time of an answer tells known accounts from unknown ones (P-183).
     RecoveryTiming,
     /// How fast the worker empties a full outbox, beside a loop without bookkeeping.
@@ -82,11 +123,30 @@ enum Command {
     RelayLatency,
     /// What a worker costs that has nothing to do.
     RelayIdle,
+    /// Whether three workers publish everything once and in order, and what follows when one is killed.
+    RelayThree,
+    /// What the signal after a commit costs those who commit.
+    Writers,
+    /// Whether memory and tables stay flat at 5 000 events in a second.
+    RelaySoak,
 }
 
 impl Command {
     /// Those with a target for speed.
-    const FOR_SPEED: &[Self] = &[Self::Dashboard, Self::Csv];
+    const FOR_SPEED: &[Self] = &[
+        Self::Relay,
+        Self::RelayLatency,
+        Self::RelayIdle,
+        Self::RelayThree,
+        Self::Writers,
+        Self::Read,
+        Self::Brand,
+        Self::Withdraw,
+        Self::Login,
+        Self::Dashboard,
+        Self::Csv,
+        Self::Boot,
+    ];
 
     /// The figures are kept; a failure is for the caller to tell.
     async fn measure(
@@ -96,17 +156,22 @@ impl Command {
         figures: &mut Vec<Figure>,
     ) -> anyhow::Result<()> {
         let effort = Effort::new(args.quick);
+        let extent = args.relay.extent(args.quick, effort);
         let measured = match self {
-            Self::Dashboard => dashboard::run(ground.rig().await?, effort).await?,
-            Self::Csv => csv::run(ground.rig().await?, effort).await?,
+            Self::Read => read::run(effort).await?,
+            Self::Brand => brand::run(effort).await?,
+            Self::Withdraw => withdraw::run(effort).await?,
+            Self::Login => login::run(effort).await?,
+            Self::Boot => boot::run(effort).await?,
+            Self::Dashboard => dashboard::run(ground.place().await?, effort).await?,
+            Self::Csv => csv::run(ground.place().await?, effort).await?,
             Self::RecoveryTiming => return recovery_timing::run(&args.recovery_timing).await,
-            Self::Relay => {
-                return relay::drain(args.relay.relay_rows, args.relay.relay_pairs).await;
-            }
-            Self::RelayLatency => {
-                return relay::latency(args.relay.relay_seconds, args.relay.relay_pairs).await;
-            }
-            Self::RelayIdle => return relay::idle(args.relay.relay_seconds).await,
+            Self::Relay => relay::drain(extent).await?,
+            Self::RelayLatency => relay::latency(extent).await?,
+            Self::RelayIdle => relay::idle(extent).await?,
+            Self::RelayThree => relay::several(extent).await?,
+            Self::Writers => relay::writers(extent, effort).await?,
+            Self::RelaySoak => relay::soak(args.relay.soak_time(args.quick)).await?,
         };
         figures.extend(measured);
         Ok(())
@@ -116,17 +181,15 @@ impl Command {
 /// The large database, for those that need it.
 struct Ground {
     players: u32,
-    rig: Option<Rig>,
+    place: Option<Populated>,
 }
 
 impl Ground {
-    async fn rig(&mut self) -> anyhow::Result<&Rig> {
-        if self.rig.is_none() {
-            let rig = Rig::set(self.players).await?;
-            say!("{}", rig.cores.describe());
-            self.rig = Some(rig);
+    async fn place(&mut self) -> anyhow::Result<&Populated> {
+        if self.place.is_none() {
+            self.place = Some(Populated::set(self.players).await?);
         }
-        self.rig.as_ref().context("the rig")
+        self.place.as_ref().context("the large database")
     }
 }
 
@@ -139,9 +202,10 @@ async fn measure(args: &BenchArgs) -> anyhow::Result<()> {
         [] => Command::FOR_SPEED,
         names => names,
     };
+    say!("{}", Cores::of_this_machine().describe());
     let mut ground = Ground {
         players: args.players,
-        rig: None,
+        place: None,
     };
     let mut figures = Vec::new();
     let mut failures = 0;

@@ -76,6 +76,9 @@ enum Command {
     /// What `bench` starts to make load.
     #[command(name = rig::load::PROCESS, hide = true)]
     LoadProcess,
+    /// What `bench read` holds the API against.
+    #[command(name = bench::read::BASELINE, hide = true)]
+    ReadBaseline,
     /// Hold the API against its OpenAPI document, on servers of its own.
     FuzzApi(fuzz_api::Args),
     /// Check that every account equals its ledger, and show the outbox backlog.
@@ -115,6 +118,9 @@ fn start(command: Command) -> anyhow::Result<()> {
     if let Command::FuzzApi(args) = &command {
         return runtime.block_on(fuzz_api::run(args));
     }
+    if let Command::ReadBaseline = &command {
+        return runtime.block_on(bench::read::baseline_process());
+    }
     let lab = Lab::load()?;
     runtime.block_on(run(&lab, command))
 }
@@ -135,5 +141,6 @@ async fn run(lab: &Lab, command: Command) -> anyhow::Result<()> {
         Command::Bench(args) => bench::run(&args).await,
         Command::Plans(args) => plans::run(&args).await,
         Command::LoadProcess => rig::load::process(),
+        Command::ReadBaseline => bench::read::baseline_process().await,
     }
 }

@@ -22,7 +22,7 @@ use self::{
 use crate::{
     out::say,
     rig::{
-        API, Api, Rig,
+        API, Populated, Server,
         http::{self, Body, Connection},
         server_log::{self, PREFIX, ServerLog},
     },
@@ -78,19 +78,20 @@ pub(crate) async fn run(args: &PlansArgs) -> anyhow::Result<()> {
 async fn write(args: &PlansArgs) -> anyhow::Result<()> {
     let document = std::fs::read_to_string(workspace_root().join(OPENAPI))?;
     let endpoints = requests::endpoints(&serde_json::from_str(&document)?)?;
-    let rig = Rig::set(args.players).await?;
+    let place = Populated::set(args.players).await?;
+    let rig = &place.rig;
     rig.configure(EXPLAIN).await?;
     let api = rig.api(&[]).await?;
     let mut askers = Vec::new();
-    for team in &rig.teams {
-        askers.push(Asker::new(&rig, &api, team).await?);
+    for team in &place.teams {
+        askers.push(Asker::new(&place, &api, team).await?);
     }
     let mut reports = Vec::new();
     for endpoint in &endpoints {
         say!("  {}", endpoint.path);
         reports.push(report(endpoint, &mut askers).await?);
     }
-    let facts = document::Facts::collect(&rig).await?;
+    let facts = document::Facts::collect(rig).await?;
     drop(api);
     rig.reset().await?;
     let unused: Vec<&str> = reports
@@ -101,7 +102,7 @@ async fn write(args: &PlansArgs) -> anyhow::Result<()> {
     ensure!(unused.is_empty(), "no agent could ask for {unused:?}");
     ensure!(!common(&reports).is_empty(), "the log lacks plans");
     let path = workspace_root().join(&args.out);
-    let text = Document::new(&facts, &rig.teams, &reports).text();
+    let text = Document::new(&facts, &place.teams, &reports).text();
     std::fs::write(&path, text).with_context(|| path.display().to_string())?;
     say!("wrote {}", args.out.display());
     Ok(())
@@ -118,6 +119,10 @@ async fn report(endpoint: &Endpoint, askers: &mut [Asker]) -> anyhow::Result<Rep
     }
     let mut variants = Vec::new();
     if let Some(asker) = askers.last_mut() {
+        if let Some(request) = endpoint.first_row(&asker.known)? {
+            let (_, first) = asker.answer(&request.path).await?;
+            asker.known.learn_cursor(first["next_cursor"].as_str());
+        }
         for request in endpoint.variants(&asker.known)? {
             variants.push(asker.ask(&request).await?);
         }
@@ -139,13 +144,13 @@ struct Asker {
 }
 
 impl Asker {
-    async fn new(rig: &Rig, api: &Api, team: &Team) -> anyhow::Result<Self> {
+    async fn new(place: &Populated, api: &Server, team: &Team) -> anyhow::Result<Self> {
         let mut asker = Self {
             api: api.address(),
-            log: rig.server_log()?,
-            host: rig.host.clone(),
-            token: rig.sign_in(api, &team.username)?,
-            known: Known::of_days(rig.last_day),
+            log: place.rig.server_log()?,
+            host: place.host.clone(),
+            token: api.sign_in(&place.host, &team.username)?,
+            known: Known::of_days(place.last_day),
         };
         // What other requests are about.
         for (name, list, field) in [

@@ -19,7 +19,10 @@ use anyhow::{Context as _, bail};
 use axum::{Router, routing::post};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::context::Lab;
+use crate::{
+    context::Lab,
+    rig::servers::{Postgres, Redis},
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -117,22 +120,6 @@ pub(crate) async fn until_interrupted<T>(
         result = work => result,
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
         _ = terminate.recv() => bail!("interrupted"),
-    }
-}
-
-struct Postgres(PostgresServer);
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        self.0.stop(PATIENCE);
-    }
-}
-
-struct Redis(RedisServer);
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.0.stop(PATIENCE);
     }
 }
 

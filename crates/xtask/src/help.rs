@@ -121,9 +121,12 @@ const TOPICS: &[Topic] = &[
         name: "bench",
         usage: "bench [NAME]... [--quick] [--json FILE] [--record] [--players N]",
         summary: "measure speed against baselines taken in the same run; `recovery-timing` too",
-        more: "Builds with optimisation and boots all it needs; `up` need not run. The database with a\n\
-               million players is made once, in minutes, and kept in .dev/bench. Without names, all\n\
-               that has a target in docs/PERFORMANCE.md; fails when one is missed.\n\n\
+        more: "Builds with optimisation and boots all it needs; `up` need not run. `dashboard` and `csv`\n\
+               need a database with a million players: it is made once, in minutes, and kept in\n\
+               .dev/bench. Without names, all that has a target in docs/PERFORMANCE.md: relay,\n\
+               relay-latency, relay-idle, relay-three, writers, read, brand, withdraw, login, dashboard,\n\
+               csv, boot. Fails when one is missed. relay-soak takes --soak-minutes N (10) and runs only\n\
+               when it is named.\n\n\
                --quick      a smoke run; its figures say little\n\
                --json FILE  also write the figures to a file\n\
                --record     put the table into docs/PERFORMANCE.md\n\

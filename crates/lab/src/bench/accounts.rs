@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use agent_crypto::{BlindIndexKind, DerivedKeys, NoObserver, PiiCipher, PiiColumn, PiiSettings};
 use anyhow::Context as _;
+use sqlx::PgPool;
 
 use crate::context::Lab;
 
@@ -27,6 +28,19 @@ impl Account {
     }
 }
 
+/// Under the id 1.
+pub(super) async fn write_brand(owner: &PgPool) -> anyhow::Result<()> {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "INSERT INTO brand (brand_id, code, name, timezone, currency, phone_country, withdraw_min, \
+                            withdraw_max, withdraw_fee_rate) \
+         VALUES (1, 'bench', 'Bench', 'Asia/Bangkok', 'THB', '66', 500, 50000, 0.01); \
+         INSERT INTO brand_domain (domain, brand_id, kind) VALUES ('{HOST}', 1, 'agent')"
+    )))
+    .execute(owner)
+    .await?;
+    Ok(())
+}
+
 /// Writes the brand and the accounts.
 pub(super) async fn write(lab: &Lab, accounts: &[Account]) -> anyhow::Result<()> {
     let owner = lab.owner().await?;
@@ -39,14 +53,7 @@ pub(super) async fn write(lab: &Lab, accounts: &[Account]) -> anyhow::Result<()>
         ..PiiSettings::default()
     };
     let cipher = PiiCipher::new(cipher, Arc::new(NoObserver));
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
-        "INSERT INTO brand (brand_id, code, name, timezone, currency, phone_country, withdraw_min, \
-                            withdraw_max, withdraw_fee_rate) \
-         VALUES (1, 'bench', 'Bench', 'Asia/Bangkok', 'THB', '66', 500, 50000, 0.01); \
-         INSERT INTO brand_domain (domain, brand_id, kind) VALUES ('{HOST}', 1, 'agent')"
-    )))
-    .execute(&owner)
-    .await?;
+    write_brand(&owner).await?;
     for account in accounts {
         sqlx::query(
             "WITH made AS ( \

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     out::say,
     rig::{
-        Api, Rig, http,
+        Populated, Rig, Server, http,
         load::{self, Job, Outcome, Work},
         server_log::Statement,
     },
@@ -24,21 +24,21 @@ const MOST: i64 = 100_000;
 const FEW: i64 = 10_000;
 /// Between two looks at the memory of the API.
 const LOOK: Duration = Duration::from_millis(20);
-const MEBIBYTE: f64 = 1024.0 * 1024.0;
 /// Ten times the rows may take so much more memory.
 const GROWTH: f64 = 8.0;
 
-pub(super) async fn run(rig: &Rig, effort: Effort) -> anyhow::Result<Vec<Figure>> {
+pub(super) async fn run(place: &Populated, effort: Effort) -> anyhow::Result<Vec<Figure>> {
+    let rig = &place.rig;
     let api = rig.api(&[("EXPORTS_PER_HOUR", "1000000")]).await?;
-    let team = rig.teams.last().context("no agent has players")?;
-    let token = rig.sign_in(&api, &team.username)?;
+    let team = place.teams.last().context("no agent has players")?;
+    let token = api.sign_in(&place.host, &team.username)?;
     let request = async |rows| -> anyhow::Result<String> {
         let (from, to) = days_of(rig, rows).await?;
         let path = format!(
             "/agent/player/list?format=csv&registered_from={from}&registered_to={to}&date_from={}&date_to={}",
-            rig.last_day, rig.last_day
+            place.last_day, place.last_day
         );
-        Ok(http::get(&rig.host, &path, Some(&token)))
+        Ok(http::get(&place.host, &path, Some(&token)))
     };
     let (few, many) = (request(FEW).await?, request(MOST).await?);
     let mut statements = rig
@@ -74,7 +74,7 @@ pub(super) async fn run(rig: &Rig, effort: Effort) -> anyhow::Result<Vec<Figure>
     Ok(vec![rate, growth, whole])
 }
 
-fn exports(api: &Api, request: &str) -> Work {
+fn exports(api: &Server, request: &str) -> Work {
     Work::Http {
         address: api.address(),
         requests: vec![request.to_owned()],
@@ -125,13 +125,18 @@ async fn days_of(rig: &Rig, most: i64) -> anyhow::Result<(NaiveDate, NaiveDate)>
 }
 
 /// Of the API in MiB, while it exports.
-async fn most_memory(rig: &Rig, api: &Api, effort: Effort, request: &str) -> anyhow::Result<f64> {
+async fn most_memory(
+    rig: &Rig,
+    api: &Server,
+    effort: Effort,
+    request: &str,
+) -> anyhow::Result<f64> {
     let job = job(effort, exports(api, request));
     let export = load::run(rig.cores, &job);
     tokio::pin!(export);
-    let mut most = 0;
+    let mut most = 0.0_f64;
     loop {
-        most = most.max(api.resident()?);
+        most = most.max(api.resident_mebibytes()?);
         tokio::select! {
             done = &mut export => {
                 let Outcome { done, .. } = done?;
@@ -141,7 +146,5 @@ async fn most_memory(rig: &Rig, api: &Api, effort: Effort, request: &str) -> any
             () = tokio::time::sleep(LOOK) => {}
         }
     }
-    #[expect(clippy::cast_precision_loss, reason = "far less than 2^52 bytes")]
-    let bytes = most as f64;
-    Ok(bytes / MEBIBYTE)
+    Ok(most)
 }

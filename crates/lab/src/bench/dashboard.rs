@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::Days;
+use chrono::{Days, NaiveDate};
 
 use super::{
     effort::Effort,
@@ -11,8 +11,8 @@ use super::{
 use crate::{
     out::say,
     rig::{
-        Api, Rig, http,
-        load::{self, Job, Outcome, Work},
+        Populated, Rig, Server, http,
+        load::{self, Job, Outcome, Variation, Work},
         server_log::Statement,
     },
     seed::bulk::Team,
@@ -53,8 +53,7 @@ struct Query {
 }
 
 /// Over the last 30 days where nothing else is said.
-fn queries(rig: &Rig) -> Vec<Query> {
-    let last = rig.last_day;
+fn queries(last: NaiveDate) -> Vec<Query> {
     let days = |count: u64| {
         let first = last - Days::new(count - 1);
         format!("date_from={first}&date_to={last}")
@@ -93,18 +92,19 @@ struct Cell<'a> {
     statements: Vec<Statement>,
 }
 
-pub(super) async fn run(rig: &Rig, effort: Effort) -> anyhow::Result<Vec<Figure>> {
+pub(super) async fn run(place: &Populated, effort: Effort) -> anyhow::Result<Vec<Figure>> {
+    let rig = &place.rig;
     let api = rig.api(&[]).await?;
-    let queries = queries(rig);
+    let queries = queries(place.last_day);
     let mut requests = Vec::new();
-    for team in &rig.teams {
-        let token = rig.sign_in(&api, &team.username)?;
+    for team in &place.teams {
+        let token = api.sign_in(&place.host, &team.username)?;
         for query in &queries {
-            requests.push(http::get(&rig.host, &query.path, Some(&token)));
+            requests.push(http::get(&place.host, &query.path, Some(&token)));
         }
     }
     let recorded = rig.record(&api, &requests).await?;
-    let asked = rig
+    let asked = place
         .teams
         .iter()
         .flat_map(|team| queries.iter().map(move |query| (team, query)));
@@ -128,7 +128,7 @@ pub(super) async fn run(rig: &Rig, effort: Effort) -> anyhow::Result<Vec<Figure>
 /// One request for all sizes: the rates, then how long it takes for the largest and the smallest.
 async fn measure_sizes(
     rig: &Rig,
-    api: &Api,
+    api: &Server,
     effort: Effort,
     query: &Query,
     cells: &[&Cell<'_>],
@@ -168,7 +168,7 @@ async fn measure_sizes(
 /// Gives the rates of both sides, and the 99th percentile of the product.
 async fn measure(
     rig: &Rig,
-    api: &Api,
+    api: &Server,
     effort: Effort,
     cell: &Cell<'_>,
 ) -> anyhow::Result<(Figure, f64)> {
@@ -187,6 +187,7 @@ async fn measure(
     let statements = Work::Sql {
         database: rig.database.clone(),
         statements: cell.statements.clone(),
+        variation: Variation::default(),
     };
     let (bare, served) = (
         job(effort.turn, statements),

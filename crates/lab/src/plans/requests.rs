@@ -61,6 +61,14 @@ impl Known {
         format!("date_from={first}&date_to={}", self.last_day)
     }
 
+    /// A cursor is good for one list.
+    pub(super) fn learn_cursor(&mut self, cursor: Option<&str>) {
+        self.values.remove("cursor");
+        if let Some(cursor) = cursor {
+            self.learn("cursor", cursor);
+        }
+    }
+
     pub(super) fn learn(&mut self, name: &'static str, value: &str) {
         let names: &[&'static str] = match name {
             "sub_guid" => &["sub_guid", "guid", "agent_guid", "root"],
@@ -84,6 +92,7 @@ const LEARNT: &[&str] = &[
     "withdraw_no",
     "provider_id",
     "category",
+    "cursor",
 ];
 /// In every request that takes them: a report is about days.
 const ALWAYS: &[&str] = &["date_from", "date_to"];
@@ -124,6 +133,14 @@ impl Endpoint {
     /// With what is required, and the days; `None` where the agent has nothing to ask for.
     pub(super) fn plain(&self, known: &Known) -> anyhow::Result<Option<Request>> {
         self.request(known, &[])
+    }
+
+    /// The first row of a list that can be read on from it.
+    pub(super) fn first_row(&self, known: &Known) -> anyhow::Result<Option<Request>> {
+        if !self.parameters.iter().any(|it| it.name == "cursor") {
+            return Ok(None);
+        }
+        self.request(known, &[("page_size", "1".to_owned())])
     }
 
     /// With one more parameter, or an upper and a lower end.

@@ -1,8 +1,10 @@
 //! Load: one request again and again by some clients, in a process of its own that can be given a
 //! core of its own.
 
+mod hash;
 mod http;
 mod sql;
+mod variation;
 
 use std::{
     io::{Read as _, Write as _},
@@ -16,6 +18,7 @@ use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 
+pub(crate) use self::variation::Variation;
 use super::{cores::Cores, server_log::Statement};
 
 /// What is to be done, for how long.
@@ -33,7 +36,8 @@ pub(crate) enum Work {
     /// Whole requests, one after the other for each client; every answer has this status.
     Http {
         address: SocketAddr,
-        /// Client n sends the n-th one, and begins anew behind the last.
+        /// Client n of c sends the n-th one, then the one c places on, and begins anew behind the
+        /// last.
         requests: Vec<String>,
         status: u16,
         /// Requests that fall due in a second, whether or not earlier ones are done; as fast as
@@ -44,12 +48,15 @@ pub(crate) enum Work {
     Sql {
         database: String,
         statements: Vec<Statement>,
+        variation: Variation,
     },
     /// The same, but rows come as the text of `COPY ... TO STDOUT`.
     Copy {
         database: String,
         statements: Vec<Statement>,
     },
+    /// A password held against its hash, with as many at work as there are cores.
+    Hash,
 }
 
 /// What was done.
@@ -58,6 +65,8 @@ pub(crate) struct Outcome {
     pub(crate) done: u64,
     /// Per second.
     pub(crate) rate: f64,
+    /// Until the last client was done.
+    pub(crate) seconds: f64,
     pub(crate) lines: u64,
     /// Milliseconds, sorted. At a given rate from the moment when a request fell due, so that one
     /// that had to wait for a slow one counts as slow.
@@ -65,6 +74,17 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Per second, of all clients together: for requests that take a good part of a run, whose
+    /// clients finish at very different times.
+    pub(crate) fn rate_of_all(&self) -> f64 {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "far fewer than 2^52 measurements"
+        )]
+        let done = self.done as f64;
+        done / self.seconds.max(1e-9)
+    }
+
     /// Of the latencies; `of` is between 0 and 1.
     pub(crate) fn quantile(&self, of: f64) -> f64 {
         #[expect(
@@ -98,6 +118,7 @@ fn together(shares: Vec<Share>) -> Outcome {
     for share in shares {
         outcome.done += share.latencies.len() as u64;
         outcome.rate += share.latencies.len() as f64 / share.seconds.max(1e-9);
+        outcome.seconds = outcome.seconds.max(share.seconds);
         outcome.lines += share.lines;
         outcome.latencies.extend(share.latencies);
     }
@@ -112,25 +133,27 @@ pub(crate) fn process() -> anyhow::Result<()> {
     let job: Job = serde_json::from_str(&text)?;
     let shares = match &job.work {
         Work::Http { .. } => http::run(&job)?,
-        Work::Sql { .. } | Work::Copy { .. } => {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(sql::run(&job))?
-        }
+        Work::Sql { .. } | Work::Copy { .. } => runtime()?.block_on(sql::run(&job))?,
+        Work::Hash => runtime()?.block_on(hash::run(&job))?,
     };
     let outcome = serde_json::to_vec(&together(shares))?;
     std::io::stdout().lock().write_all(&outcome)?;
     Ok(())
 }
 
-/// Runs a job in a process: requests on the core of the load, statements on that of the product,
-/// in whose place they are.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
+/// Runs a job in a process: requests on the core of the load, all else on that of the product, in
+/// whose place it is.
 pub(crate) async fn run(cores: Cores, job: &Job) -> anyhow::Result<Outcome> {
     let own = std::env::current_exe()?;
     let command = match job.work {
         Work::Http { .. } => cores.load(&own),
-        Work::Sql { .. } | Work::Copy { .. } => cores.product(&own),
+        Work::Sql { .. } | Work::Copy { .. } | Work::Hash => cores.product(&own),
     };
     let mut child = process_of(command)
         .spawn()

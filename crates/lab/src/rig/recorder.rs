@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 
 use super::{
-    API, Api, Rig,
+    API, Rig, Server,
     http::{Body, Connection},
     server_log::{self, PREFIX, ServerLog, Statement},
 };
@@ -21,7 +21,7 @@ impl Rig {
     /// are warm.
     pub(crate) async fn record(
         &self,
-        api: &Api,
+        api: &Server,
         requests: &[String],
     ) -> anyhow::Result<Vec<Vec<Statement>>> {
         self.configure(EVERY_STATEMENT).await?;
@@ -71,7 +71,8 @@ async fn once(
     log.news()?;
     let answer = connection.ask(request, Body::Count)?;
     let line = first_line(request);
-    ensure!(answer.status == 200, "{line}: status {}", answer.status);
+    let status = answer.status;
+    ensure!((200..300).contains(&status), "{line}: status {status}");
     tokio::time::sleep(WRITTEN).await;
     let found = server_log::statements(&log.news()?, API);
     ensure!(!found.is_empty(), "{line}: no statement was logged");

@@ -83,7 +83,7 @@ pub(crate) async fn run(lab: &Lab, args: &Args) -> anyhow::Result<()> {
         announce_brand_change(&lab.kv()?, None).await;
     }
     if let Some(count) = args.players {
-        bulk::run(&pool, usize::try_from(count)?).await?;
+        bulk::run(&pool, &lab.core()?.db, usize::try_from(count)?).await?;
     }
     if args.print_logins {
         logins::print(&pool).await?;

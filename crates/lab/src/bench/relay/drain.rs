@@ -3,64 +3,99 @@
 use std::time::Instant;
 
 use super::{
-    bare,
+    Extent, bare, cpu,
     stage::{Stage, Worker},
 };
-use crate::{out::say, table};
+use crate::{
+    bench::figure::{Figure, Pairs, Target},
+    out::say,
+};
 
-/// One measurement of the product.
+const NAME: &str = "relay";
+
+/// One measurement.
 struct Drained {
     rows_per_second: f64,
-    peak_memory: f64,
+    /// Of all processes.
     cpu_microseconds_per_row: f64,
+    /// Of a worker.
+    peak_memory: f64,
 }
 
-/// Prints rates and ratios of alternating pairs.
-pub(in crate::bench) async fn run(rows: u32, pairs: u32) -> anyhow::Result<()> {
+pub(in crate::bench) async fn run(extent: Extent) -> anyhow::Result<Vec<Figure>> {
+    let rows = extent.rows;
     let mut stage = Stage::set().await?;
-    let mut lines = Vec::new();
-    for pair in 0..pairs {
+    let (mut one, mut two) = (Pairs::default(), Pairs::default());
+    let (mut work, mut memory) = (Pairs::default(), 0_f64);
+    for pair in 1..=extent.pairs {
         stage.fill(rows).await?;
         let bare = baseline(&mut stage, rows).await?;
         stage.fill(rows).await?;
-        let one = product(&mut stage, rows, 1).await?;
+        let alone = product(&mut stage, rows, 1).await?;
         stage.fill(rows).await?;
-        let two = product(&mut stage, rows, 2).await?;
-        say!("pair {} of {pairs}", pair + 1);
-        lines.push([
-            format!("{bare:.0}"),
-            format!("{:.0}", one.rows_per_second),
-            format!("{:.2}", one.rows_per_second / bare),
-            format!("{:.0}", two.rows_per_second),
-            format!("{:.2}", two.rows_per_second / one.rows_per_second),
-            format!("{:.0}", one.cpu_microseconds_per_row),
-            format!("{:.1}", one.peak_memory.max(two.peak_memory)),
-        ]);
+        let both = product(&mut stage, rows, 2).await?;
+        say!(
+            "  pair {pair}: {:.0}  {:.0}  {:.0} rows/s",
+            bare.rows_per_second,
+            alone.rows_per_second,
+            both.rows_per_second
+        );
+        one.baseline.push(bare.rows_per_second);
+        one.product.push(alone.rows_per_second);
+        two.baseline.push(alone.rows_per_second);
+        two.product.push(both.rows_per_second);
+        work.baseline.push(bare.cpu_microseconds_per_row);
+        work.product.push(alone.cpu_microseconds_per_row);
+        memory = memory.max(alone.peak_memory).max(both.peak_memory);
     }
-    table::print(
-        [
-            "bare/s",
-            "one worker/s",
-            "ratio",
-            "two workers/s",
-            "two:one",
-            "CPU us/row",
+    let pairs =
+        |what, unit, pairs: &Pairs, target| Figure::of_pairs(NAME, what, unit, pairs, target);
+    let first = format!("{rows} rows, one worker against a loop that notes nothing");
+    Ok(vec![
+        pairs(first, "rows/s", &one, Target::RatioAtLeast(0.75)),
+        pairs(
+            "two workers against one".to_owned(),
+            "rows/s",
+            &two,
+            Target::RatioAtLeast(1.0),
+        ),
+        pairs(
+            "work of worker or loop, Postgres and Redis for a row".to_owned(),
+            "us of a core",
+            &work,
+            Target::None,
+        ),
+        Figure::plain(
+            NAME,
+            "memory of a worker",
             "MiB",
-        ],
-        &lines,
-    );
-    Ok(())
+            memory,
+            Target::AtMost(32.0),
+        ),
+    ])
 }
 
-async fn baseline(stage: &mut Stage, rows: u32) -> anyhow::Result<f64> {
-    let started = Instant::now();
+async fn baseline(stage: &mut Stage, rows: u32) -> anyhow::Result<Drained> {
+    let own = std::process::id();
+    let (servers, loops, started) = (
+        stage.servers_cpu_seconds()?,
+        cpu::seconds(own)?,
+        Instant::now(),
+    );
     let moved = bare::drain(&stage.owner, &mut stage.redis).await?;
+    let elapsed = started.elapsed();
     anyhow::ensure!(moved == u64::from(rows), "{moved} rows were moved");
-    Ok(f64::from(rows) / started.elapsed().as_secs_f64())
+    let cpu = stage.servers_cpu_seconds()? - servers + cpu::seconds(own)? - loops;
+    Ok(Drained {
+        rows_per_second: f64::from(rows) / elapsed.as_secs_f64(),
+        cpu_microseconds_per_row: cpu * 1e6 / f64::from(rows),
+        peak_memory: f64::NAN,
+    })
 }
 
 /// From the first entry to the last: how long a process takes to start is measured elsewhere.
 async fn product(stage: &mut Stage, rows: u32, workers: u32) -> anyhow::Result<Drained> {
+    let servers = stage.servers_cpu_seconds()?;
     let names = (0..workers).map(|number| format!("bench-{number}"));
     let workers = names.map(|name| stage.worker(&name));
     let workers: Vec<Worker> = workers.collect::<anyhow::Result<_>>()?;
@@ -68,8 +103,9 @@ async fn product(stage: &mut Stage, rows: u32, workers: u32) -> anyhow::Result<D
     let before = stage.stream_len().await?;
     let last = stage.until_len(u64::from(rows)).await?;
     let moved = u64::from(rows) - before;
+    stage.until(WAITING, 0).await?;
+    let mut cpu = stage.servers_cpu_seconds()? - servers;
     let mut peak = 0_f64;
-    let mut cpu = 0.0;
     for worker in &workers {
         peak = peak.max(worker.peak_memory()?);
         cpu += worker.cpu_seconds()?;
@@ -78,7 +114,10 @@ async fn product(stage: &mut Stage, rows: u32, workers: u32) -> anyhow::Result<D
     let moved = moved as f64;
     Ok(Drained {
         rows_per_second: moved / (last - first).as_secs_f64(),
-        peak_memory: peak,
         cpu_microseconds_per_row: cpu * 1e6 / f64::from(rows),
+        peak_memory: peak,
     })
 }
+
+/// Events that are not published, or not noted as such.
+pub(super) const WAITING: &str = "SELECT count(*) FROM agent_outbox_pending";

@@ -2,63 +2,47 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use tokio::time::{Instant, sleep};
 
-use super::stage::Stage;
-use crate::{out::say, table};
+use super::{Extent, stage::Stage};
+use crate::{
+    bench::figure::{Figure, Target},
+    rig::server_log::{self, PREFIX, ServerLog},
+};
 
-/// Until it has started, made its partitions and done its first round of upkeep.
-const SETTLE: Duration = Duration::from_secs(5);
+const NAME: &str = "relay-idle";
+/// Until it has started, made its partitions, done its first round of upkeep, and it is quiet.
+const SETTLE: Duration = Duration::from_secs(15);
+/// Its jobs come round each 15 seconds at the latest.
+const WHOLE_ROUNDS: Duration = Duration::from_secs(30);
+/// What a worker calls itself.
+const WORKER: &str = "agent-worker";
 
-/// Prints statements in a second and the share of a core.
-pub(in crate::bench) async fn run(seconds: u32) -> anyhow::Result<()> {
+pub(in crate::bench) async fn run(extent: Extent) -> anyhow::Result<Vec<Figure>> {
     let stage = Stage::set().await?;
+    let prefix = format!("ALTER SYSTEM SET log_line_prefix = '{PREFIX}'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(prefix))
+        .execute(&stage.owner)
+        .await?;
+    stage.sql("ALTER SYSTEM SET log_statement = 'all'").await?;
+    stage.sql("SELECT pg_reload_conf()").await?;
     let worker = stage.worker("bench-idle")?;
     sleep(SETTLE).await;
-    let (renewals, cpu, started) = (
-        renewals(&stage).await?,
-        worker.cpu_seconds()?,
-        Instant::now(),
-    );
-    let commits = commits(&stage).await?;
-    sleep(Duration::from_secs(u64::from(seconds))).await;
+    let mut log = ServerLog::new(stage.log());
+    log.news()?;
+    let (cpu, started) = (worker.cpu_seconds()?, Instant::now());
+    sleep(WHOLE_ROUNDS.max(Duration::from_secs(u64::from(extent.seconds)))).await;
     let elapsed = started.elapsed().as_secs_f64();
-    let per_second = |count: i64| {
-        #[expect(clippy::cast_precision_loss, reason = "a small number")]
-        let count = count as f64;
-        count / elapsed
-    };
-    let relay = per_second(self::renewals(&stage).await? - renewals);
-    let all = per_second(self::commits(&stage).await? - commits);
     let cpu = (worker.cpu_seconds()? - cpu) / elapsed * 100.0;
-    table::print(
-        ["relay statements/s", "all transactions/s", "CPU %", "MiB"],
-        &[[
-            format!("{relay:.2}"),
-            format!("{all:.2}"),
-            format!("{cpu:.2}"),
-            format!("{:.1}", worker.peak_memory()?),
-        ]],
-    );
-    say!("all: with the roll-up, the upkeep and this measurement");
-    Ok(())
-}
-
-/// Every statement of an idle relay renews the worker's row.
-async fn renewals(stage: &Stage) -> anyhow::Result<i64> {
-    let count: Option<i64> = sqlx::query_scalar(
-        "SELECT (n_tup_upd + n_tup_ins)::bigint FROM pg_stat_user_tables WHERE relname = 'outbox_worker'",
-    )
-    .fetch_one(&stage.owner)
-    .await?;
-    count.context("no statistics")
-}
-
-async fn commits(stage: &Stage) -> anyhow::Result<i64> {
-    Ok(sqlx::query_scalar(
-        "SELECT (xact_commit + xact_rollback)::bigint FROM pg_stat_database WHERE datname = current_database()",
-    )
-    .fetch_one(&stage.owner)
-    .await?)
+    let sent = u32::try_from(server_log::statements(&log.news()?, WORKER).len())?;
+    let figure = |what, unit, value, target| Figure::plain(NAME, what, unit, value, target);
+    Ok(vec![
+        figure(
+            "statements of all jobs",
+            "/s",
+            f64::from(sent) / elapsed,
+            Target::AtMost(1.0),
+        ),
+        figure("share of a core", "%", cpu, Target::AtMost(0.5)),
+    ])
 }

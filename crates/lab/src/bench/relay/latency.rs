@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,7 +15,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 use redis::streams::StreamReadReply;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
@@ -25,10 +24,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    bare,
+    Extent, bare,
     stage::{self, Stage},
 };
-use crate::{out::say, table};
+use crate::{
+    bench::figure::{Figure, Pairs, Target, median},
+    out::say,
+};
+
+const NAME: &str = "relay-latency";
 
 /// Events in a second.
 const RATE: u32 = 50;
@@ -42,12 +46,11 @@ struct Turn {
     p99: f64,
 }
 
-/// Prints both sides of alternating pairs.
-pub(in crate::bench) async fn run(seconds: u32, pairs: u32) -> anyhow::Result<()> {
+pub(in crate::bench) async fn run(extent: Extent) -> anyhow::Result<Vec<Figure>> {
     let mut stage = Stage::set().await?;
-    let events = usize::try_from(seconds * RATE)? + WARM_UP;
-    let mut lines = Vec::new();
-    for pair in 0..pairs {
+    let events = usize::try_from(extent.seconds * RATE)? + WARM_UP;
+    let (mut p50, mut p99) = (Pairs::default(), Pairs::default());
+    for pair in 1..=extent.pairs {
         stage.fill(1_000).await?;
         let bare = bare_loop(&stage).await?;
         let base = measure(&stage, events).await;
@@ -58,28 +61,25 @@ pub(in crate::bench) async fn run(seconds: u32, pairs: u32) -> anyhow::Result<()
         sleep(Duration::from_secs(3)).await;
         let product = measure(&stage, events).await?;
         drop(worker);
-        // Its leases run out.
-        stage.sql("UPDATE outbox_lease SET owner = NULL, expires_at = '-infinity'; DELETE FROM outbox_worker").await?;
-        say!("pair {} of {pairs}", pair + 1);
-        lines.push([
-            format!("{:.2}", base.p50),
-            format!("{:.2}", product.p50),
-            format!("{:.2}", product.p50 / base.p50),
-            format!("{:.2}", base.p99),
-            format!("{:.2}", product.p99),
-        ]);
+        say!("  pair {pair}: {:.2}  {:.2} ms", base.p50, product.p50);
+        p50.baseline.push(base.p50);
+        p50.product.push(product.p50);
+        p99.baseline.push(base.p99);
+        p99.product.push(product.p99);
     }
-    table::print(
-        [
-            "bare p50 ms",
-            "worker p50 ms",
-            "ratio",
-            "bare p99 ms",
-            "worker p99 ms",
-        ],
-        &lines,
-    );
-    Ok(())
+    let what = format!("{RATE} events/s, commit to stream, half of them within");
+    let most = Target::AtMost;
+    Ok(vec![
+        Figure::of_pairs(NAME, what, "ms", &p50, Target::RatioAtMost(1.3)),
+        Figure::plain(
+            NAME,
+            "the same, in short",
+            "ms",
+            median(&p50.product),
+            most(1.0),
+        ),
+        Figure::of_pairs(NAME, "99 of 100 within", "ms", &p99, most(4.0)),
+    ])
 }
 
 /// Signal, read, append: no more than that.
@@ -106,14 +106,8 @@ async fn bare_loop(stage: &Stage) -> anyhow::Result<JoinHandle<anyhow::Result<()
 
 /// Commits events at a fixed rate, whether or not the ones before have arrived.
 async fn measure(stage: &Stage, events: usize) -> anyhow::Result<Turn> {
-    let wake = WakeSignal::default();
-    let kv = Kv::open(KvSettings {
-        url: stage.redis_url.clone(),
-        channel_prefix: String::new(),
-        response_timeout: Duration::from_secs(1),
-    })?;
-    let stop = CancellationToken::new();
-    let signalling = tokio::spawn(wake.clone().publish_loop(kv, metrics(), stop.clone()));
+    let (wake, stop) = (WakeSignal::default(), CancellationToken::new());
+    let signalling = tokio::spawn(signals(stage, &wake, &stop)?);
     let (sender, mut arrivals) = mpsc::channel(EVENTS_ON_THE_WAY);
     let reading = tokio::spawn(read_stream(stage.redis_url.clone(), sender));
     sleep(Duration::from_millis(200)).await;
@@ -122,7 +116,7 @@ async fn measure(stage: &Stage, events: usize) -> anyhow::Result<Turn> {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     for number in 0..events {
         ticks.tick().await;
-        let event = append(stage, number).await?;
+        let event = append(&stage.owner, number).await?;
         committed.insert(event, (number, Instant::now()));
         wake.signal();
     }
@@ -152,11 +146,24 @@ async fn measure(stage: &Stage, events: usize) -> anyhow::Result<Turn> {
     })
 }
 
-fn metrics() -> Arc<Metrics> {
-    Metrics::new("agent_lab")
+/// Sends the signals of a process to whoever listens, until it is stopped.
+pub(super) fn signals(
+    stage: &Stage,
+    wake: &WakeSignal,
+    stop: &CancellationToken,
+) -> anyhow::Result<impl Future<Output = ()> + Send + 'static + use<>> {
+    let kv = Kv::open(KvSettings {
+        url: stage.redis_url.clone(),
+        channel_prefix: String::new(),
+        response_timeout: Duration::from_secs(1),
+    })?;
+    Ok(wake
+        .clone()
+        .publish_loop(kv, Metrics::new("agent_lab"), stop.clone()))
 }
 
-async fn append(stage: &Stage, number: usize) -> anyhow::Result<String> {
+/// Commits one event; gives its id.
+pub(super) async fn append(pool: &PgPool, number: usize) -> anyhow::Result<String> {
     Ok(sqlx::query_scalar(
         "WITH place AS (SELECT hashtextextended('agent_withdraw:' || $1, 0) AS hash), event AS ( \
            INSERT INTO agent_outbox (occurred_at, event_id, shard, event_type, aggregate_type, aggregate_id, \
@@ -169,7 +176,7 @@ async fn append(stage: &Stage, number: usize) -> anyhow::Result<String> {
          SELECT event_id::text FROM event",
     )
     .bind(number.to_string())
-    .fetch_one(&stage.owner)
+    .fetch_one(pool)
     .await?)
 }
 

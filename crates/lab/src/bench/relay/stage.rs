@@ -18,6 +18,8 @@ use anyhow::{Context as _, ensure};
 use redis::aio::MultiplexedConnection;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
+use super::cpu;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Nothing that is waited for takes longer, also in a build that is not optimised.
 const DEADLINE: Duration = Duration::from_secs(180);
@@ -36,6 +38,10 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn set() -> anyhow::Result<Self> {
+        Self::set_with(PostgresProfile::Throwaway).await
+    }
+
+    pub(super) async fn set_with(profile: PostgresProfile) -> anyhow::Result<Self> {
         let dir = std::env::temp_dir().join(format!("agent-lab-relay-{}", std::process::id()));
         // The servers run as another user where this one is root.
         private_directory(&dir, 0o711)?;
@@ -44,7 +50,7 @@ impl Stage {
         let postgres = PostgresConfig {
             data_dir: dir.join("postgres"),
             port: postgres_port,
-            profile: PostgresProfile::Throwaway,
+            profile,
             password: None,
             log: dir.join("postgres.log"),
             template_cache: None,
@@ -76,11 +82,28 @@ impl Stage {
 
     /// So many events wait, over 2 000 aggregates, and the stream is empty.
     pub(super) async fn fill(&mut self, rows: u32) -> anyhow::Result<()> {
-        self.sql("TRUNCATE agent_outbox, agent_outbox_pending")
-            .await?;
+        self.clear().await?;
+        self.insert(0, rows).await?;
+        // Its work on what was just written is no part of what is measured.
+        self.sql("VACUUM ANALYZE agent_outbox_pending").await?;
+        self.sql("CHECKPOINT").await
+    }
+
+    /// No event is left in outbox and stream, and the shards are nobody's.
+    pub(super) async fn clear(&mut self) -> anyhow::Result<()> {
+        self.sql(
+            "TRUNCATE agent_outbox, agent_outbox_pending; DELETE FROM outbox_worker; \
+             UPDATE outbox_lease SET owner = NULL, expires_at = '-infinity'",
+        )
+        .await?;
+        self.forget_stream().await
+    }
+
+    /// So many events more in one transaction, numbered from `from` on, in turn of 2 000 aggregates.
+    pub(super) async fn insert(&self, from: u32, rows: u32) -> anyhow::Result<()> {
         sqlx::query(
             "WITH place AS ( \
-               SELECT n, (n % 2000)::text AS aggregate FROM generate_series(0, $1 - 1) n), event AS ( \
+               SELECT n, (n % 2000)::text AS aggregate FROM generate_series($1, $1 + $2 - 1) n), event AS ( \
                INSERT INTO agent_outbox (occurred_at, event_id, shard, event_type, aggregate_type, aggregate_id, \
                                          brand_id, schema_version, payload) \
                SELECT clock_timestamp(), gen_random_uuid(), \
@@ -91,13 +114,41 @@ impl Stage {
              INSERT INTO agent_outbox_pending (shard, id, occurred_at, aggregate_hash) \
              SELECT shard, id, occurred_at, hashtextextended('agent_withdraw:' || aggregate_id, 0) FROM event",
         )
+        .bind(i32::try_from(from)?)
         .bind(i32::try_from(rows)?)
         .execute(&self.owner)
         .await?;
-        // Its work on what was just written is no part of what is measured.
-        self.sql("VACUUM ANALYZE agent_outbox_pending").await?;
-        self.sql("CHECKPOINT").await?;
-        self.forget_stream().await
+        Ok(())
+    }
+
+    /// What a count, or another whole number, is.
+    pub(super) async fn number(&self, query: &'static str) -> anyhow::Result<i64> {
+        Ok(sqlx::query_scalar(query).fetch_one(&self.owner).await?)
+    }
+
+    /// Waits until a query tells a number.
+    pub(super) async fn until(
+        &self,
+        query: &'static str,
+        expected: i64,
+    ) -> anyhow::Result<Instant> {
+        let started = Instant::now();
+        while self.number(query).await? != expected {
+            ensure!(started.elapsed() < DEADLINE, "not in time: {query}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(Instant::now())
+    }
+
+    /// What Postgres and Redis have used of a core, in seconds.
+    pub(super) fn servers_cpu_seconds(&self) -> anyhow::Result<f64> {
+        let postgres = self.postgres.id().pid;
+        Ok(cpu::seconds_of_family(postgres)? + cpu::seconds(self.redis_server.id().pid)?)
+    }
+
+    /// Where Postgres writes its log.
+    pub(super) fn log(&self) -> PathBuf {
+        self.dir.join("postgres.log")
     }
 
     pub(super) async fn forget_stream(&mut self) -> anyhow::Result<()> {
@@ -124,13 +175,22 @@ impl Stage {
         let started = Instant::now();
         while self.stream_len().await? < entries {
             ensure!(started.elapsed() < DEADLINE, "not published in time");
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(Instant::now())
     }
 
     /// A worker of the same build as this program.
     pub(super) fn worker(&self, name: &str) -> anyhow::Result<Worker> {
+        self.worker_with(name, &[])
+    }
+
+    /// With settings that count beside the usual ones.
+    pub(super) fn worker_with(
+        &self,
+        name: &str,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Worker> {
         let environment: BTreeMap<_, _> = [
             ("DATABASE_URL", self.database_url.as_str()),
             ("REDIS_URL", self.redis_url.as_str()),
@@ -143,6 +203,7 @@ impl Stage {
         let child = Command::new(&binary)
             .env_clear()
             .envs(environment)
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -176,26 +237,25 @@ pub(super) struct Worker(Child);
 impl Worker {
     /// Most memory that it ever held, in MiB.
     pub(super) fn peak_memory(&self) -> anyhow::Result<f64> {
+        self.memory("VmHWM:")
+    }
+
+    /// Memory that it holds, in MiB.
+    pub(super) fn resident_memory(&self) -> anyhow::Result<f64> {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, field: &str) -> anyhow::Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let kib = line.and_then(|line| line.split_whitespace().next());
-        let kib: f64 = kib.context("no VmHWM")?.parse()?;
+        let kib: f64 = kib.context("no memory in the status")?.parse()?;
         Ok(kib / 1024.0)
     }
 
     /// Seconds of a core that it has used.
     pub(super) fn cpu_seconds(&self) -> anyhow::Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
-        // The name before the bracket may hold spaces.
-        let (_, fields) = stat.rsplit_once(')').context("no fields")?;
-        let ticks = |field: usize| -> anyhow::Result<f64> {
-            let text = fields
-                .split_whitespace()
-                .nth(field)
-                .context("too few fields")?;
-            Ok(text.parse()?)
-        };
-        Ok((ticks(11)? + ticks(12)?) / 100.0)
+        cpu::seconds(self.0.id())
     }
 }
 

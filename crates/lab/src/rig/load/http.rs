@@ -48,8 +48,9 @@ pub(super) fn run(job: &Job) -> anyhow::Result<Vec<Share>> {
     thread::scope(|scope| {
         let clients: Vec<_> = (0..job.clients)
             .map(|n| {
-                let (request, common) = (&requests[n % requests.len()], &common);
-                scope.spawn(move || client(common, request))
+                let mine = requests.iter().cycle().skip(n).step_by(job.clients);
+                let common = &common;
+                scope.spawn(move || client(common, mine))
             })
             .collect();
         clients
@@ -59,14 +60,17 @@ pub(super) fn run(job: &Job) -> anyhow::Result<Vec<Share>> {
     })
 }
 
-fn client(common: &Common<'_>, request: &str) -> anyhow::Result<Share> {
-    let warm = warm_up(common, request);
+fn client<'r>(
+    common: &Common<'_>,
+    mut requests: impl Iterator<Item = &'r String>,
+) -> anyhow::Result<Share> {
+    let warm = warm_up(common, &mut requests);
     // Whoever failed must not leave the others waiting.
     common.start.wait();
     let mut connection = warm?;
     let mut share = Share::default();
     let started = Instant::now();
-    loop {
+    for request in requests {
         let due = match common.rate {
             None => Instant::now(),
             Some(rate) => {
@@ -86,10 +90,16 @@ fn client(common: &Common<'_>, request: &str) -> anyhow::Result<Share> {
     Ok(share)
 }
 
-fn warm_up(common: &Common<'_>, request: &str) -> anyhow::Result<Connection> {
+fn warm_up<'r>(
+    common: &Common<'_>,
+    requests: &mut impl Iterator<Item = &'r String>,
+) -> anyhow::Result<Connection> {
     let mut connection = Connection::open(common.address)?;
     let started = Instant::now();
-    while started.elapsed() < common.job.warm_up {
+    for request in requests {
+        if started.elapsed() >= common.job.warm_up {
+            break;
+        }
         ask(common, &mut connection, request)?;
     }
     Ok(connection)

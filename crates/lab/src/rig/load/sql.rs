@@ -10,14 +10,17 @@ use tokio_postgres::{
     types::{Format, IsNull, ToSql, Type, private::BytesMut, to_sql_checked},
 };
 
-use super::{Job, Share, Statement, Work};
+use super::{
+    Job, Share, Statement, Variation, Work,
+    variation::{Parameter, Turn, Turns},
+};
 
 /// Each plan is chosen anew for the first five executions of a prepared statement.
 const LEAST_WARM_UP: u32 = 7;
 
 /// A value as text, of whatever type the statement wants.
 #[derive(Debug)]
-struct Text(Option<String>);
+pub(super) struct Text(pub(super) Option<String>);
 
 impl ToSql for Text {
     fn to_sql(
@@ -45,7 +48,7 @@ impl ToSql for Text {
 
 enum Step {
     Simple(String),
-    Prepared(tokio_postgres::Statement, Vec<Text>),
+    Prepared(tokio_postgres::Statement, Vec<Parameter>),
     Copy(String),
 }
 
@@ -55,15 +58,27 @@ struct Loop {
 }
 
 pub(super) async fn run(job: &Job) -> anyhow::Result<Vec<Share>> {
-    try_join_all((0..job.clients).map(|_| client(job))).await
+    let same = Variation::default();
+    let variation = match &job.work {
+        Work::Sql { variation, .. } => variation,
+        _ => &same,
+    };
+    let turns = Turns::of(variation);
+    try_join_all((0..job.clients).map(|n| client(job, variation, &turns, n))).await
 }
 
-async fn client(job: &Job) -> anyhow::Result<Share> {
+async fn client(
+    job: &Job,
+    variation: &Variation,
+    turns: &Turns,
+    n: usize,
+) -> anyhow::Result<Share> {
     let one = match &job.work {
         Work::Sql {
             database,
             statements,
-        } => Loop::prepare(database, statements).await?,
+            ..
+        } => Loop::prepare(database, statements, variation).await?,
         Work::Copy {
             database,
             statements,
@@ -71,21 +86,23 @@ async fn client(job: &Job) -> anyhow::Result<Share> {
             client: connect(database).await?,
             steps: statements.iter().map(copied).collect(),
         },
-        Work::Http { .. } => bail!("no statements"),
+        Work::Http { .. } | Work::Hash => bail!("no statements"),
     };
+    let mut places = (n..).step_by(job.clients);
+    let mut next = || turns.turn(places.next().unwrap_or(n));
     let mut times = 0;
     let started = Instant::now();
     while started.elapsed() < job.warm_up
         || times < LEAST_WARM_UP && matches!(job.work, Work::Sql { .. })
     {
-        one.round().await?;
+        one.round(&next()).await?;
         times += 1;
     }
     let mut share = Share::default();
     let started = Instant::now();
     while started.elapsed() < job.run {
         let round = Instant::now();
-        share.lines += one.round().await?;
+        share.lines += one.round(&next()).await?;
         share.latencies.push(round.elapsed().as_secs_f64() * 1000.0);
         share.seconds = started.elapsed().as_secs_f64();
     }
@@ -108,7 +125,11 @@ fn copied(statement: &Statement) -> Step {
 }
 
 impl Loop {
-    async fn prepare(database: &str, statements: &[Statement]) -> anyhow::Result<Self> {
+    async fn prepare(
+        database: &str,
+        statements: &[Statement],
+        variation: &Variation,
+    ) -> anyhow::Result<Self> {
         let client = connect(database).await?;
         let mut steps = Vec::new();
         for Statement { sql, parameters } in statements {
@@ -120,19 +141,23 @@ impl Loop {
             let statement = statement.with_context(|| format!("cannot prepare {sql}"))?;
             steps.push(Step::Prepared(
                 statement,
-                parameters.iter().cloned().map(Text).collect(),
+                parameters
+                    .iter()
+                    .map(|value| Parameter::of(value.as_ref(), variation))
+                    .collect(),
             ));
         }
         Ok(Self { client, steps })
     }
 
     /// Gives the lines that were copied.
-    async fn round(&self) -> anyhow::Result<u64> {
+    async fn round(&self, turn: &Turn<'_>) -> anyhow::Result<u64> {
         let mut lines = 0;
         for step in &self.steps {
             match step {
                 Step::Simple(sql) => self.client.batch_execute(sql).await?,
-                Step::Prepared(statement, values) => {
+                Step::Prepared(statement, parameters) => {
+                    let values = parameters.iter().map(|one| one.in_turn(turn));
                     let rows = self.client.query_raw(statement, values).await?;
                     pin_mut!(rows);
                     while let Some(row) = rows.next().await {

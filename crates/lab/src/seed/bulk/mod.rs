@@ -6,7 +6,7 @@ mod progress;
 mod tree;
 
 use agent_domain::{Brand, BrandId, page::start_of_day};
-use agent_persistence::brand;
+use agent_persistence::{Db, brand};
 use agent_services::Clock;
 use anyhow::Context as _;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
@@ -35,7 +35,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn set(pool: &PgPool) -> anyhow::Result<Self> {
+    async fn set(pool: &PgPool, db: &Db) -> anyhow::Result<Self> {
         let (brand, top, since, invite_code): (i64, i64, DateTime<Utc>, String) = sqlx::query_as(
             "SELECT b.brand_id, a.guid, a.created_at, a.invite_code FROM brand b, agent a \
              WHERE b.code = 'brand-a' AND a.username = 'demo_agent'",
@@ -49,7 +49,7 @@ impl Stage {
         .bind(brand)
         .fetch_all(pool)
         .await?;
-        let brand = brand::by_id(pool, BrandId(brand)).await?;
+        let brand = brand::by_id(db.pool(), BrandId(brand)).await?;
         Ok(Self {
             now: Clock::system().now(),
             brand: brand.context("brand-a")?,
@@ -77,8 +77,8 @@ impl Stage {
 }
 
 /// Does nothing where there is a crowd already.
-pub(super) async fn run(pool: &PgPool, count: usize) -> anyhow::Result<()> {
-    let stage = Stage::set(pool).await?;
+pub(super) async fn run(pool: &PgPool, db: &Db, count: usize) -> anyhow::Result<()> {
+    let stage = Stage::set(pool, db).await?;
     let mut tx = pool.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(LOCK)
