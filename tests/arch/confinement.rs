@@ -152,6 +152,7 @@ fn accounts_passwords_orders_and_shares_change_only_through_the_audited_transact
     // The backfill writes the same values in another form; coupons expire by themselves.
     let elsewhere = [
         "crates/chaos/src/stage/world.rs",
+        "crates/lab/src/bench/agents.rs",
         "crates/lab/src/seed/",
         "crates/persistence/src/pii/",
         "crates/persistence/src/portal/coupon_expiry.rs",

@@ -121,6 +121,7 @@ pub const CRATES: &[Crate] = &[
         folder: "lab",
         what: "development only: demo data, event tail, stand-in for the admin service, measurements",
         uses: &[
+            "brand",
             "config",
             "crypto",
             "devenv",

@@ -127,6 +127,11 @@ DATES = [
     "range_too_long",
     "validation_failed date_from: must not be after date_to",
 ]
+# What an answer gave, and nothing beside it that says where to begin.
+CURSOR = [
+    "validation_failed cursor: must be the next_cursor of an answer of this list",
+    "validation_failed cursor: must not be given with (page|format=csv, which has every row)",
+]
 # The country of the brand decides how many digits make a number.
 PHONE = ["validation_failed phone_num: must be a phone number"]
 # Only the phone's owner knows the code.
@@ -153,8 +158,8 @@ SHARES = [
 # Regular expressions for `code`, or for `code field: message` of each error. Whatever else a valid
 # request is answered is a finding.
 EXPECTED = {
-    "GET /agent/coupon/logs": DATES,
-    "GET /agent/coupon/recycle/logs": DATES,
+    "GET /agent/coupon/logs": [*DATES, *CURSOR],
+    "GET /agent/coupon/recycle/logs": [*DATES, *CURSOR],
     "GET /agent/home/rank": DATES,
     "GET /agent/home/summary": DATES,
     "GET /agent/home/trend": DATES,
@@ -162,13 +167,13 @@ EXPECTED = {
         *DATES,
         "validation_failed registered_from: must not be after registered_to",
     ],
-    "GET /agent/player/{player_id}/coupons": DATES,
+    "GET /agent/player/{player_id}/coupons": [*DATES, *CURSOR],
     "GET /agent/player/{player_id}/daily": DATES,
     "GET /agent/provider/income": DATES,
     "GET /agent/sub/list": DATES,
     "GET /agent/sub/statistic": DATES,
     "GET /agent/sub/statistic/daily": DATES,
-    "GET /agent/withdraw/list": DATES,
+    "GET /agent/withdraw/list": [*DATES, *CURSOR],
     "POST /agent/bank/add": [*CODE, *CARD],
     "POST /agent/coupon/grant": [TWICE],
     "POST /agent/coupon/recycle": [TWICE],

@@ -4,5 +4,5 @@ mod decisions;
 mod hosts;
 mod isolation;
 mod membership;
-mod rights;
+pub(crate) mod rights;
 mod sign_in;

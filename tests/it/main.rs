@@ -13,6 +13,7 @@ mod http_surface;
 mod legacy;
 mod outbox_poller;
 mod pii;
+mod pool;
 mod portal;
 mod roll_up;
 mod schema;

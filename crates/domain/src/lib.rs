@@ -5,6 +5,7 @@
 //! beside the SQL or the handlers.
 
 pub mod brand;
+pub mod cursor;
 pub mod event;
 pub mod ids;
 pub mod money;

@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::PgPool;
 
-use crate::error::DbError;
+use crate::{error::DbError, pool::Pool};
 
 /// An account that an operator named.
 #[derive(Clone, Debug)]
@@ -18,7 +17,7 @@ pub struct Subject {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn subject(pool: &PgPool, name_or_guid: &str) -> Result<Option<Subject>, DbError> {
+pub async fn subject(pool: &Pool, name_or_guid: &str) -> Result<Option<Subject>, DbError> {
     let guid: Option<i64> = name_or_guid.parse().ok();
     let subject = sqlx::query_as!(
         Subject,
@@ -62,7 +61,7 @@ pub struct TrailRow {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn of_agent(pool: &PgPool, agent: i64, limit: i64) -> Result<Vec<TrailRow>, DbError> {
+pub async fn of_agent(pool: &Pool, agent: i64, limit: i64) -> Result<Vec<TrailRow>, DbError> {
     let rows = sqlx::query_as!(
         TrailRow,
         r#"

@@ -1,9 +1,8 @@
 //! Brands, their hosts, and which agent may serve which: read here, written by the admin service.
 
 use agent_domain::{AgentGuid, Brand, BrandId};
-use sqlx::PgPool;
 
-use crate::error::DbError;
+use crate::{error::DbError, pool::Pool};
 
 struct BrandRow {
     brand_id: i64,
@@ -41,7 +40,7 @@ impl TryFrom<BrandRow> for Brand {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn by_host(pool: &PgPool, host: &str) -> Result<Option<Brand>, DbError> {
+pub async fn by_host(pool: &Pool, host: &str) -> Result<Option<Brand>, DbError> {
     let row = sqlx::query_as!(
         BrandRow,
         r#"
@@ -62,7 +61,7 @@ pub async fn by_host(pool: &PgPool, host: &str) -> Result<Option<Brand>, DbError
 ///
 /// # Errors
 /// The statement failed.
-pub async fn enabled_for(pool: &PgPool, agent: AgentGuid) -> Result<Vec<Brand>, DbError> {
+pub async fn enabled_for(pool: &Pool, agent: AgentGuid) -> Result<Vec<Brand>, DbError> {
     let rows = sqlx::query_as!(
         BrandRow,
         r#"
@@ -83,7 +82,7 @@ pub async fn enabled_for(pool: &PgPool, agent: AgentGuid) -> Result<Vec<Brand>, 
 ///
 /// # Errors
 /// The statement failed.
-pub async fn phone_countries(pool: &PgPool, agent: AgentGuid) -> Result<Vec<String>, DbError> {
+pub async fn phone_countries(pool: &Pool, agent: AgentGuid) -> Result<Vec<String>, DbError> {
     let countries = sqlx::query_scalar!(
         r#"SELECT DISTINCT b.phone_country FROM agent_brand ab JOIN brand b USING (brand_id) WHERE ab.agent_id = $1"#,
         agent.0,
@@ -97,7 +96,7 @@ pub async fn phone_countries(pool: &PgPool, agent: AgentGuid) -> Result<Vec<Stri
 ///
 /// # Errors
 /// The statement failed.
-pub async fn is_enabled(pool: &PgPool, agent: AgentGuid, brand: BrandId) -> Result<bool, DbError> {
+pub async fn is_enabled(pool: &Pool, agent: AgentGuid, brand: BrandId) -> Result<bool, DbError> {
     let enabled = sqlx::query_scalar!(
         r#"
         SELECT EXISTS (SELECT FROM agent_brand ab JOIN brand b USING (brand_id)
@@ -116,7 +115,7 @@ pub async fn is_enabled(pool: &PgPool, agent: AgentGuid, brand: BrandId) -> Resu
 ///
 /// # Errors
 /// The statement failed.
-pub async fn by_id(pool: &PgPool, brand: BrandId) -> Result<Option<Brand>, DbError> {
+pub async fn by_id(pool: &Pool, brand: BrandId) -> Result<Option<Brand>, DbError> {
     let row = sqlx::query_as!(
         BrandRow,
         r#"

@@ -2,25 +2,12 @@
 
 use std::{str::FromStr, time::Duration};
 
-use sqlx::{
-    Connection as _, PgConnection, PgPool, SqlSafeStr as _, Transaction,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::postgres::PgConnectOptions;
 
-use crate::{error::DbError, tx::Tx};
-
-/// The role that every pooled connection works as, where its login may.
-pub const APPLICATION_ROLE: &str = "agent_service_app";
-
-/// Connections idle for longer are tried with a ping before they are handed out. Testing each time
-/// costs a fifth of the throughput; never testing hands out dead connections after a restart.
-const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
+use crate::{error::DbError, pool::Pool, tx::Tx};
 
 /// Begins a read-only transaction whose statements all see the same instant.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-/// Longest wait for connections that are to be closed.
-const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// How to reach Postgres, and the limits every statement runs under.
 #[derive(Clone)]
@@ -42,9 +29,8 @@ pub struct DbSettings {
 /// The pool.
 #[derive(Clone, Debug)]
 pub struct Db {
-    pool: PgPool,
-    /// In milliseconds, as Postgres takes it.
-    report_timeout: String,
+    pool: Pool,
+    report_timeout: Duration,
 }
 
 /// What the effective role may do beyond its work.
@@ -104,31 +90,16 @@ impl Db {
                 ("timezone", "UTC".to_owned()),
             ])
             .options(planning.iter().copied());
-        let pool = PgPoolOptions::new()
-            .max_connections(settings.max_connections)
-            .acquire_timeout(settings.acquire_timeout)
-            .max_lifetime(Duration::from_secs(30 * 60))
-            .idle_timeout(Duration::from_secs(5 * 60))
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > PING_AFTER_IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .after_connect(|connection, _| Box::pin(take_application_role(connection)))
-            .connect_lazy_with(options);
+        let pool = Pool::new(options, settings.max_connections, settings.acquire_timeout)?;
         Ok(Self {
             pool,
-            report_timeout: milliseconds(settings.report_timeout),
+            report_timeout: settings.report_timeout,
         })
     }
 
     /// For reads in single statements.
     #[must_use]
-    pub fn pool(&self) -> &PgPool {
+    pub fn pool(&self) -> &Pool {
         &self.pool
     }
 
@@ -137,7 +108,7 @@ impl Db {
     /// # Errors
     /// No connection in time.
     pub async fn begin(&self) -> Result<Tx, DbError> {
-        Ok(Tx::new(self.pool.begin().await?))
+        Tx::begin(&self.pool, "BEGIN").await
     }
 
     /// Begins a read-only transaction whose statements all see the same instant.
@@ -145,7 +116,7 @@ impl Db {
     /// # Errors
     /// No connection in time.
     pub async fn snapshot(&self) -> Result<Tx, DbError> {
-        Ok(Tx::new(self.pool.begin_with(SNAPSHOT).await?))
+        Tx::begin(&self.pool, SNAPSHOT).await
     }
 
     /// As [`Self::snapshot`], for statements that read months of rows. They may take longer, and
@@ -155,36 +126,27 @@ impl Db {
     /// # Errors
     /// No connection in time.
     pub async fn report(&self) -> Result<Tx, DbError> {
-        let mut tx = self.snapshot().await?;
-        plan_for_each(&mut tx, &self.report_timeout).await?;
-        Ok(tx)
+        Tx::begin(&self.pool, report_of(self.report_timeout)).await
     }
 
     /// As [`Self::report`], for rows that are passed on while a client takes them: a statement, and
     /// a pause between two, may last for `longest`.
     ///
-    /// The connection ends with the transaction. Given back in the middle of a statement it would
+    /// A connection that is dropped in the middle of a statement is closed. Given back it would
     /// first read all that the statement still finds; closed, the server sees within a second that
     /// nobody waits, even before the first row.
     ///
     /// # Errors
     /// No connection in time.
     pub async fn export(&self, longest: Duration) -> Result<Tx, DbError> {
-        let mut connection = self.pool.acquire().await?;
-        connection.close_on_drop();
-        let begin = Some(SNAPSHOT.into_sql_str());
-        let mut tx = Tx::new(Transaction::begin(connection, begin).await?);
-        let longest = longest.as_millis().to_string();
-        plan_for_each(&mut tx, &longest).await?;
-        sqlx::query!(
-            r#"
-            SELECT set_config('idle_in_transaction_session_timeout', $1, true) AS idle,
-                   set_config('client_connection_check_interval', '1s', true) AS presence
-            "#,
-            longest
-        )
-        .fetch_one(tx.conn())
-        .await?;
+        let statement = format!(
+            "{}; SET LOCAL idle_in_transaction_session_timeout = {}; \
+             SET LOCAL client_connection_check_interval = '1s'",
+            report_of(longest),
+            longest.as_millis(),
+        );
+        let mut tx = Tx::begin(&self.pool, statement).await?;
+        tx.close_unless_ended();
         Ok(tx)
     }
 
@@ -238,47 +200,24 @@ impl Db {
     /// Connections: (in use, idle).
     #[must_use]
     pub fn connections(&self) -> (u32, u32) {
-        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
-        (self.pool.size().saturating_sub(idle), idle)
+        self.pool.connections()
     }
 
     /// Closes every connection. One that a silent server does not let go of is left behind: a
     /// process that ends must end.
     pub async fn close(&self) {
-        if tokio::time::timeout(CLOSE_WITHIN, self.pool.close())
-            .await
-            .is_err()
-        {
+        if !self.pool.close().await {
             tracing::warn!("database connections were left behind");
         }
     }
 }
 
-/// Statements of the transaction are planned for their own parameters, and may take so many
-/// milliseconds.
-async fn plan_for_each(tx: &mut Tx, timeout: &str) -> Result<(), DbError> {
-    sqlx::query!(
-        r#"
-            SELECT set_config('statement_timeout', $1, true) AS timeout,
-                   set_config('plan_cache_mode', 'force_custom_plan', true) AS plans,
-                   set_config('jit', 'off', true) AS jit
-            "#,
-        timeout
+/// Begins a transaction whose statements are planned for their own parameters, and may take so long.
+/// One message and not five: what is sent beside the statements proper costs as much as they do.
+fn report_of(timeout: Duration) -> String {
+    let milliseconds = timeout.as_millis();
+    format!(
+        "{SNAPSHOT}; SET LOCAL statement_timeout = {milliseconds}; \
+         SET LOCAL plan_cache_mode = 'force_custom_plan'; SET LOCAL jit = off"
     )
-    .fetch_one(tx.conn())
-    .await?;
-    Ok(())
-}
-
-/// One URL, even a superuser's, then still works with the withheld rights. Where the login is no
-/// member of the role it keeps its own rights, which [`Db::role_report`] judges.
-async fn take_application_role(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "SELECT set_config('role', rolname, false) FROM pg_roles \
-         WHERE rolname = $1 AND pg_has_role(session_user, oid, 'member')",
-    )
-    .bind(APPLICATION_ROLE)
-    .execute(connection)
-    .await?;
-    Ok(())
 }

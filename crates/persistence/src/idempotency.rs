@@ -3,9 +3,8 @@
 use agent_domain::AgentGuid;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::PgPool;
 
-use crate::{error::DbError, tx::Tx};
+use crate::{error::DbError, pool::Pool, tx::Tx};
 
 /// Which request is meant: an alias shares the operation of its route.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +29,7 @@ pub struct StoredAnswer {
 /// # Errors
 /// The statement failed.
 pub async fn find(
-    pool: &PgPool,
+    pool: &Pool,
     request: IdempotencyRef<'_>,
 ) -> Result<Option<StoredAnswer>, DbError> {
     let row = sqlx::query!(
@@ -110,7 +109,7 @@ pub async fn complete(
 ///
 /// # Errors
 /// The statement failed.
-pub async fn sweep(pool: &PgPool, before: DateTime<Utc>, limit: i64) -> Result<u64, DbError> {
+pub async fn sweep(pool: &Pool, before: DateTime<Utc>, limit: i64) -> Result<u64, DbError> {
     let swept = sqlx::query!(
         r#"
         DELETE FROM idempotency_key WHERE (agent_id, operation, key) IN (

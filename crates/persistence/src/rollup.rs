@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use agent_domain::BrandId;
 use chrono::NaiveDate;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
-use crate::{error::DbError, recount::recount, tx::Tx};
+use crate::{error::DbError, pool::Pool, recount::recount, tx::Tx};
 
-pub use waiting::{Backlog, OTHERS, backlog, changed_days, other_days};
+pub use waiting::{Backlog, DaysWaiting, OTHERS, backlog, days_waiting};
 
 /// A calendar day of a brand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +168,7 @@ pub async fn sum_up(
 /// # Errors
 /// A statement failed.
 pub async fn maintain_partitions(
-    pool: &PgPool,
+    pool: &Pool,
     months_kept: Option<i32>,
 ) -> Result<(i32, i32), DbError> {
     let made =

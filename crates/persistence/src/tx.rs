@@ -1,15 +1,17 @@
 //! A transaction as a value that is passed on and consumed.
 
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::PgConnection;
 
 use crate::{
     audit::{self, AuditEntry, AuditedTx, RecoveryEntry},
     error::DbError,
+    pool::{Loan, Pool},
 };
 
-/// An open transaction. Dropping it rolls back.
+/// An open transaction. Dropping it rolls back, and nobody waits for that: the way to end one that
+/// only read.
 pub struct Tx {
-    inner: Transaction<'static, Postgres>,
+    loan: Loan,
     events: usize,
 }
 
@@ -22,12 +24,19 @@ pub struct Committed {
 }
 
 impl Tx {
-    pub(crate) fn new(inner: Transaction<'static, Postgres>) -> Self {
-        Self { inner, events: 0 }
+    pub(crate) async fn begin(pool: &Pool, statement: impl Into<String>) -> Result<Self, DbError> {
+        let mut loan = pool.lend().await?;
+        loan.begin(statement.into()).await?;
+        Ok(Self { loan, events: 0 })
     }
 
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
-        &mut self.inner
+        self.loan.connection()
+    }
+
+    /// Dropped before its end, its connection is closed and not given back.
+    pub(crate) fn close_unless_ended(&mut self) {
+        self.loan.close_unless_ended();
     }
 
     pub(crate) fn count_event(&mut self) {
@@ -59,7 +68,7 @@ impl Tx {
     /// # Errors
     /// The commit failed; its fate is unknown when the connection broke.
     pub async fn commit(self) -> Result<Committed, DbError> {
-        self.inner.commit().await?;
+        self.loan.end("COMMIT").await?;
         Ok(Committed {
             events: self.events,
         })
@@ -68,6 +77,6 @@ impl Tx {
     /// # Errors
     /// The connection broke; the server rolls back by itself.
     pub async fn rollback(self) -> Result<(), DbError> {
-        Ok(self.inner.rollback().await?)
+        Ok(self.loan.end("ROLLBACK").await?)
     }
 }

@@ -4,6 +4,7 @@
 //! table of old paths in [`legacy::portal`].
 
 pub mod csv;
+pub mod cursor;
 pub mod error;
 pub mod extract;
 pub mod legacy;

@@ -1,6 +1,9 @@
 //! What the application's role may not do, whatever its code tries (P-153, Q-93).
 
+use std::collections::HashSet;
+
 use agent_testkit::TestApp;
+use futures_util::future::try_join_all;
 
 /// Runs a statement as the application does and gives the SQLSTATE of its refusal.
 async fn refusal(app: &TestApp, statement: &str) -> Option<String> {
@@ -120,23 +123,25 @@ async fn p191_even_the_owner_does_not_change_audit_rows_by_mistake() {
     app.finish().await;
 }
 
+/// The roles that so many connections of the API work as.
+pub(crate) async fn roles_of(app: &TestApp, connections: usize) -> HashSet<String> {
+    let pool = app.app.core.db.pool();
+    // Held for so long that each is asked on a connection of its own.
+    let question = "SELECT current_user::text, pg_backend_pid() FROM pg_sleep(0.3)";
+    let asked = (0..connections).map(|_| sqlx::query_as(question).fetch_one(pool));
+    let answers: Vec<(String, i32)> = try_join_all(asked).await.unwrap();
+    let processes: HashSet<i32> = answers.iter().map(|(_, process)| *process).collect();
+    assert_eq!(processes.len(), connections);
+    answers.into_iter().map(|(role, _)| role).collect()
+}
+
 #[tokio::test]
 async fn q93_every_connection_works_under_the_application_role() {
     let app = TestApp::spawn().await;
     let report = app.app.core.db.role_report().await.unwrap();
     assert_eq!(report.role, "agent_service_app");
     assert_eq!(report.excess, Vec::<String>::new());
-    let mut connections = Vec::new();
-    for _ in 0..5 {
-        let mut connection = app.app.core.db.pool().acquire().await.unwrap();
-        let role: String = sqlx::query_scalar("SELECT current_user::text")
-            .fetch_one(&mut *connection)
-            .await
-            .unwrap();
-        assert_eq!(role, "agent_service_app");
-        connections.push(connection);
-    }
-    drop(connections);
+    assert_eq!(roles_of(&app, 5).await, HashSet::from([report.role]));
     app.finish().await;
 }
 

@@ -4,6 +4,7 @@ mod auth;
 mod bank;
 mod common;
 mod coupon;
+mod cursor;
 mod edit;
 mod export;
 mod home;

@@ -183,7 +183,8 @@ async fn q97_only_a_change_of_who_was_active_concerns_the_days_after() {
         app.as_owner(&change).await;
         assert!(app.count(MARKS).await > 0, "{change}");
         // The days themselves, then those after them.
-        for mark in agent_persistence::rollup::changed_days(app.app.core.db.pool()).await.unwrap() {
+        let pool = app.app.core.db.pool();
+        for mark in agent_persistence::rollup::days_waiting(pool, &[]).await.unwrap().changed {
             let limit = Duration::from_secs(15);
             agent_services::roll_up::sum_up(&app.app.core, mark, limit).await.unwrap();
         }
@@ -207,9 +208,10 @@ async fn q97_a_day_that_another_worker_sums_up_for_the_first_time_looks_back_aga
     .await;
     // Another worker has the later day, and has seen nothing of the change that comes now.
     let mut other = app.app.core.db.begin().await.unwrap();
-    let days = agent_persistence::rollup::changed_days(app.app.core.db.pool())
+    let days = agent_persistence::rollup::days_waiting(app.app.core.db.pool(), &[])
         .await
-        .unwrap();
+        .unwrap()
+        .changed;
     let later = days[0];
     assert!(
         agent_persistence::rollup::claim(&mut other, later)

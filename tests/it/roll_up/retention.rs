@@ -223,15 +223,10 @@ async fn q97_a_month_that_is_over_waits_for_readers_and_keeps_nobody_waiting() {
         assert_eq!((maintained.unwrap(), rows), ((0, 0), 0), "{statement}");
         user.rollback().await.unwrap();
     }
-    let mut connection = pool.acquire().await.unwrap();
-    let limit = async |connection: &mut sqlx::PgConnection| -> String {
-        let shown = sqlx::query_scalar("SHOW lock_timeout");
-        shown.fetch_one(connection).await.unwrap()
-    };
-    let before = limit(&mut connection).await;
-    let dropped = sqlx::query_scalar::<_, i32>("SELECT player_stat_daily_drop_expired(13)");
-    assert_eq!(dropped.fetch_one(&mut *connection).await.unwrap(), 1);
-    assert_eq!(limit(&mut connection).await, before);
-    drop(connection);
+    // In one transaction, which is one connection.
+    let limits = "SELECT current_setting('lock_timeout'), player_stat_daily_drop_expired(13), \
+                  current_setting('lock_timeout')";
+    let told: (String, i32, String) = sqlx::query_as(limits).fetch_one(pool).await.unwrap();
+    assert_eq!((told.1, &told.2), (1, &told.0));
     app.finish().await;
 }

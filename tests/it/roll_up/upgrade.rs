@@ -69,13 +69,13 @@ async fn q97_the_latest_days_are_done_again_first_and_changes_before_them() {
     let named = |days: Vec<BrandDay>| -> Vec<String> {
         days.iter().map(|day| day.day.to_string()).collect()
     };
-    let changed = rollup::changed_days(pool).await.unwrap();
-    assert_eq!(named(changed), ["2024-01-01"]);
-    let others = rollup::other_days(pool, &[]).await.unwrap();
-    let but_two = rollup::other_days(pool, &[others[0], others[2]]).await;
+    let waiting = rollup::days_waiting(pool, &[]).await.unwrap();
+    assert_eq!(named(waiting.changed), ["2024-01-01"]);
+    let others = waiting.others;
+    let but_two = rollup::days_waiting(pool, &[others[0], others[2]]).await;
     let expected = ["2025-01-01", "2026-01-03", "2026-01-02", "2026-01-01"];
     assert_eq!(named(others), expected);
-    assert_eq!(named(but_two.unwrap()), ["2026-01-03", "2026-01-01"]);
+    assert_eq!(named(but_two.unwrap().others), ["2026-01-03", "2026-01-01"]);
     round(&mut job(&app)).await;
     assert_eq!(app.count(WAITING).await, 0);
     app.finish().await;

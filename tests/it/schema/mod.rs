@@ -8,8 +8,9 @@ mod partitions;
 mod roles;
 mod tree;
 
+use agent_persistence::Pool;
 use agent_testkit::TestApp;
-use sqlx::PgPool;
+use sqlx::PgExecutor;
 
 // SQLSTATEs: PostgreSQL manual, appendix A.
 const UNIQUE: &str = "23505";
@@ -18,7 +19,7 @@ const CHECK: &str = "23514";
 const NOT_NULL: &str = "23502";
 
 /// SQLSTATE and constraint with which a pool's role is refused a statement.
-async fn refusal(pool: &PgPool, statement: &str) -> (String, String) {
+async fn refusal(pool: impl PgExecutor<'_>, statement: &str) -> (String, String) {
     let done = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()))
         .execute(pool)
         .await;
@@ -33,6 +34,6 @@ async fn refusal(pool: &PgPool, statement: &str) -> (String, String) {
 }
 
 /// The pool of the API, which works as the application role.
-fn application(app: &TestApp) -> &PgPool {
+fn application(app: &TestApp) -> &Pool {
     app.app.core.db.pool()
 }

@@ -1,8 +1,11 @@
 //! What the application role may do, table by table (P-153, Q-93).
 
+use std::collections::HashSet;
+
 use agent_testkit::TestApp;
 
 use super::{application, refusal};
+use crate::brand::rights::roles_of;
 
 /// Beyond SELECT, which it has everywhere: I insert, U update, D delete. A table that is missing
 /// here may only be read.
@@ -76,18 +79,8 @@ async fn p153_every_connection_of_the_api_works_with_the_withheld_rights() {
         (report.role.as_str(), report.excess.as_slice()),
         ("agent_service_app", &[][..])
     );
-    // All connections of the pool at once, so that each of them is looked at.
-    let mut held = Vec::new();
-    for _ in 0..10 {
-        let mut connection = application(&app).acquire().await.unwrap();
-        let role: String = sqlx::query_scalar("SELECT current_user::text")
-            .fetch_one(&mut *connection)
-            .await
-            .unwrap();
-        assert_eq!(role, "agent_service_app");
-        held.push(connection);
-    }
-    drop(held);
+    // All connections of the pool at once.
+    assert_eq!(roles_of(&app, 10).await, HashSet::from([report.role]));
     let member = format!("agent_id = {} AND brand_id = {}", agent.guid, brand.id);
     for statement in [
         format!(

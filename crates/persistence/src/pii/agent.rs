@@ -1,11 +1,9 @@
 //! Contacts and the primary payout account of agents.
 
-use sqlx::PgPool;
-
 use super::{Cell, PiiRow, Window, ids, indexes, texts};
-use crate::{error::DbError, tx::Tx};
+use crate::{error::DbError, pool::Pool, tx::Tx};
 
-pub(super) async fn window(pool: &PgPool, after: i64, size: i64) -> Result<Window, DbError> {
+pub(super) async fn window(pool: &Pool, after: i64, size: i64) -> Result<Window, DbError> {
     let row = sqlx::query!(
         r#"
         WITH part AS MATERIALIZED (

@@ -1,14 +1,12 @@
 //! Numbers and holders of payout cards.
 
-use sqlx::PgPool;
-
 use super::{Cell, PiiRow, Window, ids, indexes, texts};
-use crate::{error::DbError, tx::Tx};
+use crate::{error::DbError, pool::Pool, tx::Tx};
 
 /// No two live cards have the same number.
 pub const NUMBER_KEY: &str = "agent_bank_card_number_key";
 
-pub(super) async fn window(pool: &PgPool, after: i64, size: i64) -> Result<Window, DbError> {
+pub(super) async fn window(pool: &Pool, after: i64, size: i64) -> Result<Window, DbError> {
     let row = sqlx::query!(
         r#"
         WITH part AS MATERIALIZED (

@@ -6,9 +6,7 @@ mod bank_card;
 mod shapes;
 mod withdraw;
 
-use sqlx::PgPool;
-
-use crate::{error::DbError, tx::Tx};
+use crate::{error::DbError, pool::Pool, tx::Tx};
 
 pub use bank_card::{NUMBER_KEY, live_numbers};
 pub use shapes::{Shapes, shapes};
@@ -120,7 +118,7 @@ pub struct Window {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn window(pool: &PgPool, table: Table, after: i64, size: i64) -> Result<Window, DbError> {
+pub async fn window(pool: &Pool, table: Table, after: i64, size: i64) -> Result<Window, DbError> {
     match table {
         Table::Agent => agent::window(pool, after, size).await,
         Table::BankCard => bank_card::window(pool, after, size).await,

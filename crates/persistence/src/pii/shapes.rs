@@ -3,10 +3,8 @@
 
 use std::ops::AddAssign;
 
-use sqlx::PgPool;
-
 use super::{Column, Table};
-use crate::error::DbError;
+use crate::{error::DbError, pool::Pool};
 
 /// Values of a column by shape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +50,7 @@ const fn plain(column: Column) -> &'static str {
 /// # Errors
 /// The statement failed.
 pub async fn shapes(
-    pool: &PgPool,
+    pool: &Pool,
     table: Table,
     after: i64,
     size: i64,

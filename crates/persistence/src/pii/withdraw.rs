@@ -1,11 +1,9 @@
 //! Cards as they were when an order was made.
 
-use sqlx::PgPool;
-
 use super::{Cell, PiiRow, Window, ids, texts};
-use crate::{error::DbError, tx::Tx};
+use crate::{error::DbError, pool::Pool, tx::Tx};
 
-pub(super) async fn window(pool: &PgPool, after: i64, size: i64) -> Result<Window, DbError> {
+pub(super) async fn window(pool: &Pool, after: i64, size: i64) -> Result<Window, DbError> {
     let row = sqlx::query!(
         r#"
         WITH part AS MATERIALIZED (

@@ -3,7 +3,7 @@
 use agent_domain::{AgentGuid, BrandId, Currency, portal::withdraw::HoldEffect};
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use sqlx::PgPool;
+use sqlx::PgExecutor;
 
 use crate::{audit::AuditedTx, error::DbError, tx::Tx};
 
@@ -200,7 +200,7 @@ impl AuditedTx<'_> {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn ledger_mismatches(pool: &PgPool) -> Result<i64, DbError> {
+pub async fn ledger_mismatches(db: impl PgExecutor<'_>) -> Result<i64, DbError> {
     let mismatches = sqlx::query_scalar!(
         r#"
         SELECT count(*) AS "count!" FROM agent_account a
@@ -210,7 +210,7 @@ pub async fn ledger_mismatches(pool: &PgPool) -> Result<i64, DbError> {
         WHERE a.available <> coalesce(l.available, 0) OR a.frozen <> coalesce(l.frozen, 0)
         "#
     )
-    .fetch_one(pool)
+    .fetch_one(db)
     .await?;
     Ok(mismatches)
 }

@@ -2,10 +2,9 @@
 
 use agent_domain::{AgentGuid, BrandId, portal::auth::AgentStatus};
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::{audit::AuditedTx, error::DbError, tx::Tx};
+use crate::{audit::AuditedTx, error::DbError, pool::Pool, tx::Tx};
 
 /// What signing in needs to know of an account. Holds a password hash: no `Debug`.
 pub struct Credentials {
@@ -41,7 +40,7 @@ macro_rules! credentials {
 /// # Errors
 /// The statement failed.
 pub async fn credentials_by_username(
-    pool: &PgPool,
+    pool: &Pool,
     username: &str,
 ) -> Result<Option<Credentials>, DbError> {
     let row = sqlx::query!(
@@ -59,7 +58,7 @@ pub async fn credentials_by_username(
 /// # Errors
 /// The statement failed.
 pub async fn credentials_by_guid(
-    pool: &PgPool,
+    pool: &Pool,
     agent: AgentGuid,
 ) -> Result<Option<Credentials>, DbError> {
     let row = sqlx::query!(
@@ -86,7 +85,7 @@ pub struct SessionState {
 /// # Errors
 /// The statement failed.
 pub async fn session_state(
-    pool: &PgPool,
+    pool: &Pool,
     agent: AgentGuid,
     family: Uuid,
     now: DateTime<Utc>,
@@ -130,7 +129,7 @@ pub struct LoginAttempt<'a> {
 
 /// # Errors
 /// The statement failed.
-pub async fn log_attempt(pool: &PgPool, attempt: &LoginAttempt<'_>) -> Result<(), DbError> {
+pub async fn log_attempt(pool: &Pool, attempt: &LoginAttempt<'_>) -> Result<(), DbError> {
     sqlx::query!(
         r#"
         INSERT INTO agent_login_log (agent_id, brand_id, outcome, ip_hash, ua, created_at)
@@ -171,7 +170,7 @@ pub struct NewRefreshToken<'a> {
 /// # Errors
 /// The statement failed.
 pub async fn open_session(
-    pool: &PgPool,
+    pool: &Pool,
     token: &NewRefreshToken<'_>,
     token_version: i32,
     rehashed: Option<&str>,
@@ -224,10 +223,7 @@ pub struct PresentedToken {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn agent_of_token(
-    pool: &PgPool,
-    token_hash: &[u8],
-) -> Result<Option<AgentGuid>, DbError> {
+pub async fn agent_of_token(pool: &Pool, token_hash: &[u8]) -> Result<Option<AgentGuid>, DbError> {
     let agent = sqlx::query_scalar!(
         r#"SELECT agent_id FROM agent_refresh_token WHERE token_hash = $1"#,
         token_hash,
@@ -349,11 +345,7 @@ pub async fn revoke_family(
 ///
 /// # Errors
 /// The statement failed.
-pub async fn sweep_tokens(
-    pool: &PgPool,
-    before: DateTime<Utc>,
-    limit: i64,
-) -> Result<u64, DbError> {
+pub async fn sweep_tokens(pool: &Pool, before: DateTime<Utc>, limit: i64) -> Result<u64, DbError> {
     let swept = sqlx::query!(
         r#"
         DELETE FROM agent_refresh_token WHERE id IN (

@@ -2,10 +2,9 @@
 
 use agent_domain::{AgentGuid, CardId};
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
 use super::edit::LockedAgent;
-use crate::{audit::AuditedTx, error::DbError, tx::Tx};
+use crate::{audit::AuditedTx, error::DbError, pool::Pool, tx::Tx};
 
 /// A card as stored; number and holder are ciphertext.
 pub struct CardRow {
@@ -21,7 +20,7 @@ pub struct CardRow {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn cards(pool: &PgPool, agent: AgentGuid) -> Result<Vec<CardRow>, DbError> {
+pub async fn cards(pool: &Pool, agent: AgentGuid) -> Result<Vec<CardRow>, DbError> {
     let rows = sqlx::query_as!(
         CardRow,
         r#"
@@ -48,7 +47,7 @@ pub struct BankRow {
 
 /// # Errors
 /// The statement failed.
-pub async fn catalogue(pool: &PgPool) -> Result<Vec<BankRow>, DbError> {
+pub async fn catalogue(pool: &Pool) -> Result<Vec<BankRow>, DbError> {
     let rows = sqlx::query_as!(
         BankRow,
         r#"SELECT bank_id, code, name, logo_url FROM bank WHERE enabled ORDER BY sort, bank_id"#
@@ -62,7 +61,7 @@ pub async fn catalogue(pool: &PgPool) -> Result<Vec<BankRow>, DbError> {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn enabled_bank(pool: &PgPool, bank_id: i32) -> Result<Option<String>, DbError> {
+pub async fn enabled_bank(pool: &Pool, bank_id: i32) -> Result<Option<String>, DbError> {
     let name = sqlx::query_scalar!(
         r#"SELECT name FROM bank WHERE bank_id = $1 AND enabled"#,
         bank_id

@@ -3,9 +3,8 @@
 use agent_domain::{AgentGuid, BrandScope};
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use sqlx::PgPool;
 
-use crate::error::DbError;
+use crate::{error::DbError, pool::Pool};
 
 /// Limits of one withdrawal for an agent on a brand.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +18,7 @@ pub struct WithdrawalLimits {
 /// # Errors
 /// The statement failed.
 pub async fn withdrawal_limits(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
 ) -> Result<WithdrawalLimits, DbError> {
@@ -52,7 +51,7 @@ pub struct DomainRow {
 /// # Errors
 /// The statement failed.
 pub async fn domains(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
 ) -> Result<Vec<DomainRow>, DbError> {

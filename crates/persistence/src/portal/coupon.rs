@@ -5,9 +5,8 @@ use agent_domain::{
     portal::coupon::{Quota, QuotaPeriod},
 };
 use rust_decimal::Decimal;
-use sqlx::PgPool;
 
-use crate::error::DbError;
+use crate::{error::DbError, pool::Pool};
 
 /// A kind of coupon that may be granted.
 #[derive(Clone, Debug)]
@@ -25,7 +24,7 @@ pub struct TemplateRow {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn templates(pool: &PgPool, scope: &BrandScope) -> Result<Vec<TemplateRow>, DbError> {
+pub async fn templates(pool: &Pool, scope: &BrandScope) -> Result<Vec<TemplateRow>, DbError> {
     let rows = sqlx::query_as!(
         TemplateRow,
         r#"
@@ -44,7 +43,7 @@ pub async fn templates(pool: &PgPool, scope: &BrandScope) -> Result<Vec<Template
 /// # Errors
 /// The statement failed.
 pub async fn quota(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
     period: QuotaPeriod,

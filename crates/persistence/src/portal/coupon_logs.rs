@@ -1,6 +1,10 @@
 //! What an agent granted and took back.
 
-use agent_domain::{AgentGuid, BrandScope, page::PageRequest, portal::coupon::CouponStatus};
+use agent_domain::{
+    AgentGuid, BrandScope,
+    cursor::{Placed, Position, Stretch},
+    portal::coupon::CouponStatus,
+};
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
@@ -13,6 +17,7 @@ use crate::{
 /// One thing that an agent did with a coupon.
 #[derive(Clone, Debug)]
 pub struct LogRow {
+    pub id: i64,
     pub coupon_id: i64,
     pub player_id: i64,
     pub player_username: String,
@@ -24,6 +29,15 @@ pub struct LogRow {
     pub status: String,
     pub reason: Option<String>,
     pub created_at: DateTime<Utc>,
+}
+
+impl Placed for LogRow {
+    fn position(&self) -> Position {
+        Position {
+            at: self.created_at,
+            id: self.id,
+        }
+    }
 }
 
 /// Which part of the log a list shows.
@@ -38,36 +52,38 @@ pub struct LogFilter {
     pub recycled_only: bool,
 }
 
-/// One page, newest first. Ask within [`crate::Db::report`]: what is taken back has an index of its
+/// One stretch, newest first. Ask within [`crate::Db::report`]: what is taken back has an index of its
 /// own, and so have the coupons of a player; the planner uses them when it knows the filter.
 pub fn list<'t>(
     tx: &'t mut Tx,
     scope: &BrandScope,
     agent: AgentGuid,
     filter: &LogFilter,
-    page: PageRequest,
+    stretch: Stretch,
 ) -> Rows<'t, LogRow> {
+    let ceiling = stretch.ceiling(filter.until);
     let fetched = sqlx::query_as!(
         LogRow,
         r#"
-        SELECT l.coupon_id, c.player_id, p.username AS player_username, t.name AS template_name, c.amount,
+        SELECT l.id, l.coupon_id, c.player_id, p.username AS player_username, t.name AS template_name, c.amount,
                l.action, c.status, l.reason, l.created_at
         FROM coupon_log l JOIN coupon c ON c.coupon_id = l.coupon_id JOIN player p ON p.player_id = c.player_id
         JOIN coupon_template t ON t.template_id = c.template_id
-        WHERE l.agent_id = $1 AND c.brand_id = $2 AND l.created_at >= $3 AND l.created_at < $4
-          AND ($5::bigint IS NULL OR c.player_id = $5) AND ($6::text IS NULL OR c.status = $6)
-          AND (NOT $7 OR l.action = 'recycle')
-        ORDER BY l.created_at DESC, l.id DESC LIMIT $8 OFFSET $9
+        WHERE l.agent_id = $1 AND c.brand_id = $2 AND l.created_at >= $3 AND (l.created_at, l.id) < ($4, $5)
+          AND ($6::bigint IS NULL OR c.player_id = $6) AND ($7::text IS NULL OR c.status = $7)
+          AND (NOT $8 OR l.action = 'recycle')
+        ORDER BY l.created_at DESC, l.id DESC LIMIT $9 OFFSET $10
         "#,
         agent.0,
         scope.id().0,
         filter.from,
-        filter.until,
+        ceiling.at,
+        ceiling.id,
         filter.player,
         filter.status.map(CouponStatus::as_str),
         filter.recycled_only,
-        page.limit(),
-        page.offset(),
+        stretch.limit(),
+        stretch.offset(),
     )
     .fetch(tx.conn());
     rows(fetched)

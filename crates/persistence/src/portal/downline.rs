@@ -4,9 +4,8 @@
 //! cannot be asked for somebody else's.
 
 use agent_domain::{AgentGuid, BrandScope};
-use sqlx::PgPool;
 
-use crate::error::DbError;
+use crate::{error::DbError, pool::Pool};
 
 /// An agent below the one who asks, or that one itself.
 #[derive(Clone, Debug)]
@@ -52,7 +51,7 @@ impl Downline {
 /// # Errors
 /// The statement failed.
 pub async fn downline(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     asking: AgentGuid,
     guid: AgentGuid,
@@ -103,7 +102,7 @@ impl OwnedPlayer {
 /// # Errors
 /// The statement failed.
 pub async fn owned_players(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     asking: AgentGuid,
     players: &[i64],

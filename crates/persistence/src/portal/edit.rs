@@ -2,9 +2,8 @@
 
 use agent_domain::AgentGuid;
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
-use crate::{audit::AuditedTx, error::DbError, tx::Tx};
+use crate::{audit::AuditedTx, error::DbError, pool::Pool, tx::Tx};
 
 /// What decides about such a change. Holds hashes and ciphertext: no `Debug`.
 pub struct AccountRow {
@@ -30,7 +29,7 @@ pub struct LockedAgent {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn account(pool: &PgPool, agent: AgentGuid) -> Result<Option<AccountRow>, DbError> {
+pub async fn account(pool: &Pool, agent: AgentGuid) -> Result<Option<AccountRow>, DbError> {
     let row = sqlx::query_as!(
         AccountRow,
         r#"

@@ -7,9 +7,8 @@ use agent_domain::{
 };
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
-use sqlx::PgPool;
 
-use crate::{error::DbError, tx::Tx};
+use crate::{error::DbError, pool::Pool, tx::Tx};
 
 /// Totals out of a row that selects the sums by these names.
 macro_rules! totals {
@@ -172,7 +171,7 @@ pub struct Promotion {
 /// # Errors
 /// The statement failed.
 pub async fn promotion(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
 ) -> Result<Option<Promotion>, DbError> {

@@ -6,10 +6,9 @@ use agent_domain::{
     portal::report::{RankBy, StatScope},
 };
 use rust_decimal::Decimal;
-use sqlx::PgPool;
 
 use super::downline::Downline;
-use crate::{error::DbError, tx::Tx};
+use crate::{error::DbError, pool::Pool, tx::Tx};
 
 /// A player, or a direct sub with its team.
 #[derive(Clone, Debug)]
@@ -85,7 +84,7 @@ pub async fn players(
 /// # Errors
 /// The statement failed.
 pub async fn subs(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
     range: DayRange,

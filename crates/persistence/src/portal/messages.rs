@@ -2,10 +2,10 @@
 
 use agent_domain::{AgentGuid, BrandScope, page::PageRequest, portal::messages::MessageKind};
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
 use crate::{
     error::DbError,
+    pool::Pool,
     rows::{Rows, rows},
     tx::Tx,
 };
@@ -107,7 +107,7 @@ pub struct FullMessage {
 /// # Errors
 /// The statement failed.
 pub async fn message(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
     id: i64,
@@ -135,7 +135,7 @@ pub async fn message(
 /// # Errors
 /// The statement failed.
 pub async fn mark_one(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
     id: i64,
@@ -163,7 +163,7 @@ pub async fn mark_one(
 /// # Errors
 /// The statement failed.
 pub async fn mark(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
     ids: Option<&[i64]>,
@@ -196,7 +196,7 @@ pub struct Unread {
 /// # Errors
 /// The statement failed.
 pub async fn unread(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
     now: DateTime<Utc>,

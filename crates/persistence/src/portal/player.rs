@@ -2,16 +2,17 @@
 
 use agent_domain::{
     AgentGuid, BrandScope,
-    page::{DayRange, PageRequest},
+    cursor::{Placed, Position, Stretch},
+    page::DayRange,
     portal::coupon::CouponStatus,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
-use sqlx::PgPool;
 
 use super::{downline::OwnedPlayer, player_life::with_life};
 use crate::{
     error::DbError,
+    pool::Pool,
     rows::{Rows, rows},
     tx::Tx,
 };
@@ -49,7 +50,7 @@ pub struct PlayerDetail {
 /// # Errors
 /// The statement failed.
 pub async fn detail(
-    pool: &PgPool,
+    pool: &Pool,
     asking: AgentGuid,
     player: OwnedPlayer,
 ) -> Result<Option<PlayerDetail>, DbError> {
@@ -110,7 +111,7 @@ pub struct DaySums {
 /// # Errors
 /// The statement failed.
 pub async fn days(
-    pool: &PgPool,
+    pool: &Pool,
     asking: AgentGuid,
     player: OwnedPlayer,
     provider: Option<i32>,
@@ -170,6 +171,15 @@ pub struct PlayerCoupon {
     pub expires_at: DateTime<Utc>,
 }
 
+impl Placed for PlayerCoupon {
+    fn position(&self) -> Position {
+        Position {
+            at: self.granted_at,
+            id: self.coupon_id,
+        }
+    }
+}
+
 /// Which coupons are listed.
 #[derive(Clone, Copy, Debug)]
 pub struct CouponFilter {
@@ -185,26 +195,28 @@ pub fn coupons<'t>(
     asking: AgentGuid,
     player: OwnedPlayer,
     filter: CouponFilter,
-    page: PageRequest,
+    stretch: Stretch,
 ) -> Rows<'t, PlayerCoupon> {
+    let ceiling = stretch.ceiling(filter.granted.1);
     let fetched = sqlx::query_as!(
         PlayerCoupon,
         r#"
         SELECT c.coupon_id, c.template_id, t.name, c.amount, c.status, c.granted_at, c.used_at, c.recycled_at,
                c.expires_at
         FROM coupon c JOIN coupon_template t ON t.template_id = c.template_id
-        JOIN agent g ON g.guid = c.agent_id JOIN agent a ON a.guid = $8
-        WHERE c.player_id = $1 AND c.brand_id = $2 AND c.granted_at >= $3 AND c.granted_at < $4
-          AND ($5::text IS NULL OR c.status = $5) AND starts_with(g.path, a.path)
-        ORDER BY c.granted_at DESC, c.coupon_id DESC LIMIT $6 OFFSET $7
+        JOIN agent g ON g.guid = c.agent_id JOIN agent a ON a.guid = $9
+        WHERE c.player_id = $1 AND c.brand_id = $2 AND c.granted_at >= $3 AND (c.granted_at, c.coupon_id) < ($4, $5)
+          AND ($6::text IS NULL OR c.status = $6) AND starts_with(g.path, a.path)
+        ORDER BY c.granted_at DESC, c.coupon_id DESC LIMIT $7 OFFSET $8
         "#,
         player.id(),
         scope.id().0,
         filter.granted.0,
-        filter.granted.1,
+        ceiling.at,
+        ceiling.id,
         filter.status.map(CouponStatus::as_str),
-        page.limit(),
-        page.offset(),
+        stretch.limit(),
+        stretch.offset(),
         asking.0,
     )
     .fetch(tx.conn());

@@ -3,9 +3,8 @@
 use agent_domain::{AgentGuid, BrandScope};
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use sqlx::PgPool;
 
-use crate::error::DbError;
+use crate::{error::DbError, pool::Pool};
 
 /// The profile as stored; contacts are ciphertext.
 pub struct ProfileRow {
@@ -25,7 +24,7 @@ pub struct ProfileRow {
 
 /// # Errors
 /// The statement failed.
-pub async fn profile(pool: &PgPool, agent: AgentGuid) -> Result<Option<ProfileRow>, DbError> {
+pub async fn profile(pool: &Pool, agent: AgentGuid) -> Result<Option<ProfileRow>, DbError> {
     let row = sqlx::query_as!(
         ProfileRow,
         r#"
@@ -56,7 +55,7 @@ pub struct TopInfoRow {
 /// # Errors
 /// The statement failed.
 pub async fn top_info(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
     now: DateTime<Utc>,

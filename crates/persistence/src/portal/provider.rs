@@ -14,10 +14,9 @@ use agent_domain::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
-use sqlx::PgPool;
 
 use super::downline::Downline;
-use crate::{audit::AuditedTx, error::DbError, tx::Tx};
+use crate::{audit::AuditedTx, error::DbError, pool::Pool, tx::Tx};
 
 /// A provider that a brand offers.
 #[derive(Clone, Debug)]
@@ -33,7 +32,7 @@ pub struct ProviderRow {
 /// # Errors
 /// The statement failed.
 pub async fn providers(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     category: Option<&str>,
 ) -> Result<Vec<ProviderRow>, DbError> {
@@ -74,7 +73,7 @@ pub struct ShareRow {
 /// # Errors
 /// The statement failed.
 pub async fn shares(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     agent: &Downline,
     day: NaiveDate,

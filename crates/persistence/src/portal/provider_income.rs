@@ -5,7 +5,7 @@ use std::iter::Sum;
 use agent_domain::{AgentGuid, BrandScope, page::DayRange, portal::report::StatScope};
 use rust_decimal::Decimal;
 
-use crate::{error::DbError, tx::Tx};
+use crate::{error::DbError, pool::Pool};
 
 /// Sums of an agent's days by provider. `income` is fixed per provider and day.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,19 +59,23 @@ pub struct IncomeRow {
 }
 
 /// Sums by provider: of those that the brand offers, and of others that were played in those days.
+/// None while some of the days wait to be summed up again, because a version that kept no sums by
+/// provider summed them up.
 ///
 /// # Errors
 /// The statement failed.
 pub async fn income(
-    tx: &mut Tx,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
     range: DayRange,
     whose: StatScope,
-) -> Result<Vec<IncomeRow>, DbError> {
+) -> Result<Option<Vec<IncomeRow>>, DbError> {
     let rows = sqlx::query!(
         r#"
-        WITH total AS (
+        WITH rebuild AS (
+            SELECT EXISTS (SELECT FROM stat_rebuild WHERE brand_id = $2 AND stat_date BETWEEN $3 AND $4) AS waits
+        ), total AS (
             SELECT provider_id, sum(bet_amount) AS bet, sum(valid_bet_amount) AS valid_bet, sum(win_amount) AS win,
                    sum(bonus_amount) AS bonus, sum(fee_amount) AS fee, sum(royalty_amount) AS royalty,
                    sum(income) AS income
@@ -82,15 +86,21 @@ pub async fn income(
             SELECT p.provider_id, p.code, p.name, p.category
             FROM provider p LEFT JOIN brand_provider b ON b.provider_id = p.provider_id AND b.brand_id = $2
             WHERE (b.enabled AND p.enabled) OR p.provider_id IN (SELECT provider_id FROM total)
+        ), by_provider AS (
+            SELECT s.category, coalesce(s.provider_id, t.provider_id) AS provider_id,
+                   coalesce(s.code, t.provider_id::text) AS code, coalesce(s.name, t.provider_id::text) AS name,
+                   s.name AS known_name,
+                   provider_share($1, $2, coalesce(s.provider_id, t.provider_id), $4) AS percentage,
+                   coalesce(t.bet, 0) AS bet, coalesce(t.valid_bet, 0) AS valid_bet, coalesce(t.win, 0) AS win,
+                   coalesce(t.bonus, 0) AS bonus, coalesce(t.fee, 0) AS fee, coalesce(t.royalty, 0) AS royalty,
+                   coalesce(t.income, 0) AS income
+            FROM total t FULL JOIN shown s ON s.provider_id = t.provider_id
         )
-        SELECT coalesce(s.provider_id, t.provider_id) AS "provider_id!",
-               coalesce(s.code, t.provider_id::text) AS "code!", coalesce(s.name, t.provider_id::text) AS "name!",
-               provider_share($1, $2, coalesce(s.provider_id, t.provider_id), $4) AS "percentage!",
-               coalesce(t.bet, 0) AS "bet!", coalesce(t.valid_bet, 0) AS "valid_bet!",
-               coalesce(t.win, 0) AS "win!", coalesce(t.bonus, 0) AS "bonus!", coalesce(t.fee, 0) AS "fee!",
-               coalesce(t.royalty, 0) AS "royalty!", coalesce(t.income, 0) AS "income!"
-        FROM total t FULL JOIN shown s ON s.provider_id = t.provider_id
-        ORDER BY s.category, s.name, 1
+        SELECT waits AS "waits!", provider_id AS "provider_id?", code AS "code?", name AS "name?",
+               percentage AS "percentage?", bet AS "bet?", valid_bet AS "valid_bet?", win AS "win?",
+               bonus AS "bonus?", fee AS "fee?", royalty AS "royalty?", income AS "income?"
+        FROM rebuild LEFT JOIN by_provider ON NOT waits
+        ORDER BY category, known_name, provider_id
         "#,
         agent.0,
         scope.id().0,
@@ -98,47 +108,28 @@ pub async fn income(
         range.last,
         whose.as_str(),
     )
-    .fetch_all(tx.conn())
+    .fetch_all(pool)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| IncomeRow {
-            provider_id: row.provider_id,
-            code: row.code,
-            name: row.name,
-            percentage: row.percentage,
+    if rows.iter().any(|row| row.waits) {
+        return Ok(None);
+    }
+    // The one row without a provider says that there is none.
+    let sums = rows.into_iter().filter_map(|row| {
+        Some(IncomeRow {
+            provider_id: row.provider_id?,
+            code: row.code?,
+            name: row.name?,
+            percentage: row.percentage?,
             totals: IncomeTotals {
-                bet: row.bet,
-                valid_bet: row.valid_bet,
-                win: row.win,
-                bonus: row.bonus,
-                fee: row.fee,
-                royalty: row.royalty,
-                income: row.income,
+                bet: row.bet?,
+                valid_bet: row.valid_bet?,
+                win: row.win?,
+                bonus: row.bonus?,
+                fee: row.fee?,
+                royalty: row.royalty?,
+                income: row.income?,
             },
         })
-        .collect())
-}
-
-/// Whether some of the days were summed up by a version that kept no sums by provider, and wait to
-/// be summed up again.
-///
-/// # Errors
-/// The statement failed.
-pub async fn waits_for_rebuild(
-    tx: &mut Tx,
-    scope: &BrandScope,
-    range: DayRange,
-) -> Result<bool, DbError> {
-    let waits = sqlx::query_scalar!(
-        r#"
-        SELECT EXISTS (SELECT FROM stat_rebuild WHERE brand_id = $1 AND stat_date BETWEEN $2 AND $3) AS "waits!"
-        "#,
-        scope.id().0,
-        range.first,
-        range.last,
-    )
-    .fetch_one(tx.conn())
-    .await?;
-    Ok(waits)
+    });
+    Ok(Some(sums.collect()))
 }

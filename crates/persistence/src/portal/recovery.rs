@@ -8,10 +8,9 @@ use agent_domain::{
     portal::{auth::AgentStatus, recovery::Purpose},
 };
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::{audit::AuditedTx, error::DbError, tx::Tx};
+use crate::{audit::AuditedTx, error::DbError, pool::Pool, tx::Tx};
 
 /// An account as recovery sees it; contacts are ciphertext.
 pub struct ContactRow {
@@ -36,7 +35,7 @@ macro_rules! contact_row {
 
 /// # Errors
 /// The statement failed.
-pub async fn by_username(pool: &PgPool, username: &str) -> Result<Option<ContactRow>, DbError> {
+pub async fn by_username(pool: &Pool, username: &str) -> Result<Option<ContactRow>, DbError> {
     let row = sqlx::query!(
         r#"SELECT guid, status, phone_num, email FROM agent WHERE lower(username) = lower($1)"#,
         username,
@@ -48,7 +47,7 @@ pub async fn by_username(pool: &PgPool, username: &str) -> Result<Option<Contact
 
 /// # Errors
 /// The statement failed.
-pub async fn by_guid(pool: &PgPool, agent: AgentGuid) -> Result<Option<ContactRow>, DbError> {
+pub async fn by_guid(pool: &Pool, agent: AgentGuid) -> Result<Option<ContactRow>, DbError> {
     let row = sqlx::query!(
         r#"SELECT guid, status, phone_num, email FROM agent WHERE guid = $1"#,
         agent.0,
@@ -65,7 +64,7 @@ pub async fn by_guid(pool: &PgPool, agent: AgentGuid) -> Result<Option<ContactRo
 /// # Errors
 /// The statement failed.
 pub async fn by_phone(
-    pool: &PgPool,
+    pool: &Pool,
     index: &[u8],
     older_forms: &[String],
 ) -> Result<Vec<ContactRow>, DbError> {
@@ -91,7 +90,7 @@ pub async fn by_phone(
 /// # Errors
 /// The statement failed.
 pub async fn by_email(
-    pool: &PgPool,
+    pool: &Pool,
     index: &[u8],
     older_forms: &[String],
 ) -> Result<Vec<ContactRow>, DbError> {
@@ -214,7 +213,7 @@ pub struct Guess {
 /// # Errors
 /// The statement failed.
 pub async fn guess(
-    pool: &PgPool,
+    pool: &Pool,
     subject_key: &[u8; 32],
     code_hash: &[u8; 32],
     most: i16,
@@ -290,7 +289,7 @@ pub struct ProvenRecovery {
 /// # Errors
 /// The statement failed.
 pub async fn proven(
-    pool: &PgPool,
+    pool: &Pool,
     id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Option<ProvenRecovery>, DbError> {
@@ -316,7 +315,7 @@ pub async fn proven(
 ///
 /// # Errors
 /// The statement failed.
-pub async fn sweep(pool: &PgPool, before: DateTime<Utc>, limit: i64) -> Result<u64, DbError> {
+pub async fn sweep(pool: &Pool, before: DateTime<Utc>, limit: i64) -> Result<u64, DbError> {
     let swept = sqlx::query!(
         r#"
         DELETE FROM agent_recovery WHERE id IN (

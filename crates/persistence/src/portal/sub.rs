@@ -9,10 +9,10 @@ use agent_domain::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
-use sqlx::PgPool;
 
 use crate::{
     error::DbError,
+    pool::Pool,
     rows::{Rows, rows},
     tx::Tx,
 };
@@ -207,7 +207,7 @@ pub struct SubDetail {
 /// # Errors
 /// The statement failed.
 pub async fn detail(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     asking: AgentGuid,
     guid: AgentGuid,

@@ -1,10 +1,9 @@
 //! The tree below an agent.
 
 use agent_domain::{AgentGuid, BrandScope};
-use sqlx::PgPool;
 
 use super::downline::Downline;
-use crate::error::DbError;
+use crate::{error::DbError, pool::Pool};
 
 /// An agent of the tree.
 #[derive(Clone, Debug)]
@@ -25,7 +24,7 @@ pub struct NodeRow {
 /// # Errors
 /// The statement failed.
 pub async fn tree(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     root: &Downline,
     depth: i16,

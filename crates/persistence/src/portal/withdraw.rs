@@ -2,17 +2,18 @@
 
 use agent_domain::{
     AgentGuid, BrandScope, CardId, WithdrawNo,
-    page::{DayRange, PageRequest},
+    cursor::{Placed, Position, Stretch},
+    page::DayRange,
     portal::withdraw::{Quote, WithdrawStatus, WithdrawTerms},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
-use sqlx::PgPool;
 
 use super::account::{Balance, LockedAccount};
 use crate::{
     audit::AuditedTx,
     error::DbError,
+    pool::Pool,
     rows::{Rows, rows},
     tx::Tx,
 };
@@ -176,6 +177,15 @@ pub struct OrderRow {
     pub paid_at: Option<DateTime<Utc>>,
 }
 
+impl Placed for OrderRow {
+    fn position(&self) -> Position {
+        Position {
+            at: self.created_at,
+            id: self.guid,
+        }
+    }
+}
+
 impl AuditedTx<'_> {
     /// Stores a new pending order.
     ///
@@ -231,7 +241,7 @@ pub struct FormFacts {
 /// # Errors
 /// The statement failed.
 pub async fn form_facts(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
     day: (DateTime<Utc>, DateTime<Utc>),
@@ -284,7 +294,7 @@ pub async fn form_facts(
 /// # Errors
 /// The statement failed.
 pub async fn payout_password_hash(
-    pool: &PgPool,
+    pool: &Pool,
     agent: AgentGuid,
 ) -> Result<Option<String>, DbError> {
     let hash = sqlx::query_scalar!(
@@ -301,7 +311,7 @@ pub async fn payout_password_hash(
 /// # Errors
 /// The statement failed.
 pub async fn order(
-    pool: &PgPool,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
     number: &WithdrawNo,
@@ -343,31 +353,33 @@ impl OrderFilter {
     }
 }
 
-/// One page of orders, newest first.
+/// One stretch of orders, newest first.
 pub fn list<'t>(
     tx: &'t mut Tx,
     scope: &BrandScope,
     agent: AgentGuid,
     filter: &OrderFilter,
-    page: PageRequest,
+    stretch: Stretch,
 ) -> Rows<'t, OrderRow> {
+    let ceiling = stretch.ceiling(filter.until);
     let fetched = sqlx::query_as!(
         OrderRow,
         r#"
         SELECT guid, withdraw_no, currency::text AS "currency!", amount, fee, net_amount, bank_name,
                card_last4::text AS "card_last4!", status, reject_reason, remark, created_at, reviewed_at, paid_at
         FROM agent_withdraw
-        WHERE agent_id = $1 AND brand_id = $2 AND created_at >= $3 AND created_at < $4
-          AND ($5::text IS NULL OR status = $5)
-        ORDER BY created_at DESC, guid DESC LIMIT $6 OFFSET $7
+        WHERE agent_id = $1 AND brand_id = $2 AND created_at >= $3 AND (created_at, guid) < ($4, $5)
+          AND ($6::text IS NULL OR status = $6)
+        ORDER BY created_at DESC, guid DESC LIMIT $7 OFFSET $8
         "#,
         agent.0,
         scope.id().0,
         filter.from,
-        filter.until,
+        ceiling.at,
+        ceiling.id,
         filter.status.map(WithdrawStatus::as_str),
-        page.limit(),
-        page.offset(),
+        stretch.limit(),
+        stretch.offset(),
     )
     .fetch(tx.conn());
     rows(fetched)

@@ -1,50 +1,42 @@
 //! Which days wait to be done.
 
 use chrono::NaiveDate;
-use sqlx::PgPool;
 
 use super::BrandDay;
-use crate::error::DbError;
+use crate::{error::DbError, pool::Pool};
 
 /// Marks looked at in one go: many may tell of the same few days.
 const MARKS: i64 = 100_000;
-/// Days that [`other_days`] tells at once: changed days wait for no more than these.
+/// Other days that are told at once: changed days wait for no more than these.
 pub const OTHERS: usize = 5;
 
-/// Days that changed, the longest waiting first.
-///
-/// # Errors
-/// The statement failed.
-pub async fn changed_days(pool: &PgPool) -> Result<Vec<BrandDay>, DbError> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT brand_id, stat_date
-        FROM (SELECT id, brand_id, stat_date FROM stat_dirty ORDER BY id LIMIT $1) AS marks
-        GROUP BY brand_id, stat_date ORDER BY min(id)
-        "#,
-        MARKS,
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| brand_day(row.brand_id, row.stat_date))
-        .collect())
+/// What there is to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DaysWaiting {
+    /// Days that changed, the longest waiting first.
+    pub changed: Vec<BrandDay>,
+    /// At most [`OTHERS`] days of which something else waits: in turn one that looks back on a day
+    /// that changed, and one that was made by an older version. Of the first the longest waiting,
+    /// of the second the latest come first.
+    pub others: Vec<BrandDay>,
 }
 
-/// At most [`OTHERS`] days of which something else waits, without those `left_out`: in turn one
-/// that looks back on a day that changed, and one that was made by an older version. Of the first
-/// the longest waiting, of the second the latest come first.
+/// The days that wait; those `left_out` are not among the others. One statement, because it is asked
+/// again and again where nothing waits.
 ///
 /// # Errors
 /// The statement failed.
-pub async fn other_days(pool: &PgPool, left_out: &[BrandDay]) -> Result<Vec<BrandDay>, DbError> {
+pub async fn days_waiting(pool: &Pool, left_out: &[BrandDay]) -> Result<DaysWaiting, DbError> {
     let (brands, days): (Vec<i64>, Vec<NaiveDate>) =
         left_out.iter().map(|day| (day.brand.0, day.day)).unzip();
     let rows = sqlx::query!(
         r#"
         WITH left_out AS (
             SELECT * FROM unnest($3::bigint[], $4::date[]) AS l (brand_id, stat_date)
+        ), changed AS (
+            SELECT brand_id, stat_date, row_number() OVER (ORDER BY min(id)) AS place
+            FROM (SELECT id, brand_id, stat_date FROM stat_dirty ORDER BY id LIMIT $1) AS marks
+            GROUP BY brand_id, stat_date
         ), looking_back AS (
             SELECT brand_id, stat_date, row_number() OVER (ORDER BY min(id)) AS place
             FROM (SELECT id, brand_id, stat_date FROM stat_dirty_active
@@ -56,10 +48,15 @@ pub async fn other_days(pool: &PgPool, left_out: &[BrandDay]) -> Result<Vec<Bran
             FROM (SELECT brand_id, stat_date FROM stat_rebuild
                   WHERE (brand_id, stat_date) NOT IN (SELECT brand_id, stat_date FROM left_out)
                   ORDER BY stat_date DESC, brand_id LIMIT $2) AS days
+        ), others AS (
+            SELECT brand_id, stat_date, min(ARRAY[place, kind]) AS place
+            FROM (SELECT 1 AS kind, * FROM looking_back UNION ALL SELECT 2, * FROM outdated) AS days
+            GROUP BY brand_id, stat_date ORDER BY place LIMIT $2
         )
-        SELECT brand_id AS "brand_id!", stat_date AS "stat_date!"
-        FROM (SELECT 1 AS kind, * FROM looking_back UNION ALL SELECT 2, * FROM outdated) AS days
-        GROUP BY brand_id, stat_date ORDER BY min(ARRAY[place, kind]) LIMIT $2
+        SELECT brand_id AS "brand_id!", stat_date AS "stat_date!", has_changed AS "has_changed!"
+        FROM (SELECT brand_id, stat_date, true AS has_changed, ARRAY[place] AS place FROM changed
+              UNION ALL SELECT brand_id, stat_date, false, place FROM others) AS days
+        ORDER BY has_changed DESC, place
         "#,
         MARKS,
         i64::try_from(OTHERS).unwrap_or(i64::MAX),
@@ -68,10 +65,15 @@ pub async fn other_days(pool: &PgPool, left_out: &[BrandDay]) -> Result<Vec<Bran
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| brand_day(row.brand_id, row.stat_date))
-        .collect())
+    let mut waiting = DaysWaiting::default();
+    for row in rows {
+        let day = brand_day(row.brand_id, row.stat_date);
+        match row.has_changed {
+            true => waiting.changed.push(day),
+            false => waiting.others.push(day),
+        }
+    }
+    Ok(waiting)
 }
 
 fn brand_day(brand: i64, day: NaiveDate) -> BrandDay {
@@ -100,7 +102,7 @@ pub struct Backlog {
 ///
 /// # Errors
 /// The statement failed.
-pub async fn backlog(pool: &PgPool) -> Result<Backlog, DbError> {
+pub async fn backlog(pool: &Pool) -> Result<Backlog, DbError> {
     let row = sqlx::query!(
         r#"
         SELECT (SELECT count(*) FROM (SELECT FROM stat_dirty LIMIT $1) AS marks) AS "changed!",

@@ -18,11 +18,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     coupon::status_schema,
-    list::{ListView, NoSummary, PageQuery, RangeQuery},
+    list::{ListView, NoSummary, RangeQuery},
 };
 use crate::{
     RouteState,
     csv::{self, FormatQuery, columns},
+    cursor::{LedgerQuery, LedgerView, List},
     error::ApiError,
     extract::{QueryParams, SignedIn},
 };
@@ -89,51 +90,57 @@ columns!(CouponLogView: coupon_id, player_id, player_username, template_name, am
 
 /// What the agent granted and took back, newest first.
 #[utoipa::path(get, path = "/agent/coupon/logs", tag = "coupon",
-    params(PageQuery, RangeQuery, LogQuery, FormatQuery),
-    responses((status = 200, description = "One page", body = ListView<CouponLogView, NoSummary>)))]
+    params(LedgerQuery, RangeQuery, LogQuery, FormatQuery),
+    responses((status = 200, description = "One page", body = LedgerView<CouponLogView, NoSummary>)))]
 pub async fn logs(
     State(app): State<App>,
     signed: SignedIn,
-    QueryParams(page): QueryParams<PageQuery>,
+    QueryParams(ledger): QueryParams<LedgerQuery>,
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(query): QueryParams<LogQuery>,
     QueryParams(format): QueryParams<FormatQuery>,
 ) -> Result<Response, ApiError> {
     let range = range.range(&signed.scope, app.core.clock.now())?;
     let filter = query.filter(&signed.scope, range, false);
-    show(&app, &signed, (page, range, format), filter).await
+    show(&app, &signed, (ledger, range, format), filter).await
 }
 
 /// What the agent took back, newest first.
 #[utoipa::path(get, path = "/agent/coupon/recycle/logs", tag = "coupon",
-    params(PageQuery, RangeQuery, LogQuery, FormatQuery),
-    responses((status = 200, description = "One page", body = ListView<CouponLogView, NoSummary>)))]
+    params(LedgerQuery, RangeQuery, LogQuery, FormatQuery),
+    responses((status = 200, description = "One page", body = LedgerView<CouponLogView, NoSummary>)))]
 pub async fn recycle_logs(
     State(app): State<App>,
     signed: SignedIn,
-    QueryParams(page): QueryParams<PageQuery>,
+    QueryParams(ledger): QueryParams<LedgerQuery>,
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(query): QueryParams<LogQuery>,
     QueryParams(format): QueryParams<FormatQuery>,
 ) -> Result<Response, ApiError> {
     let range = range.range(&signed.scope, app.core.clock.now())?;
     let filter = query.filter(&signed.scope, range, true);
-    show(&app, &signed, (page, range, format), filter).await
+    show(&app, &signed, (ledger, range, format), filter).await
 }
 
 async fn show(
     app: &App,
     SignedIn { principal, scope }: &SignedIn,
-    (page, range, format): (PageQuery, DayRange, FormatQuery),
+    (ledger, range, format): (LedgerQuery, DayRange, FormatQuery),
     filter: LogFilter,
 ) -> Result<Response, ApiError> {
-    let page = page.request()?;
+    let list = if filter.recycled_only {
+        List::CouponRecycleLogs
+    } else {
+        List::CouponLogs
+    };
+    let stretch = ledger.stretch(list, format)?;
     if format.is_csv() {
         let all = coupon_logs::export(app, principal, scope, filter).await?;
         return Ok(csv::answer(all, CouponLogView::from, scope, range));
     }
-    let found = coupon_logs::list(app, principal, scope, &filter, page).await?;
-    Ok(Json(ListView::plain(found, CouponLogView::from)).into_response())
+    let found = coupon_logs::list(app, principal, scope, &filter, stretch).await?;
+    let shown = ListView::plain(found.page, CouponLogView::from);
+    Ok(Json(LedgerView::new(shown, found.next, list)).into_response())
 }
 
 impl From<LogRow> for CouponLogView {

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     RouteState,
     csv::{self, FormatQuery, columns},
+    cursor::{LedgerQuery, LedgerView, List},
     error::{ApiError, ProblemDocument},
     extract::{PathParam, QueryParams, SignedIn},
 };
@@ -264,16 +265,16 @@ columns!(PlayerCouponView: coupon_id, template_id, name, amount, status, granted
 
 /// Coupons that a player was granted in a range, the newest first.
 #[utoipa::path(get, path = "/agent/player/{player_id}/coupons", tag = "player",
-    params(("player_id" = i64, Path, description = "Number of the player"), PageQuery, RangeQuery, PlayerCouponQuery, FormatQuery),
+    params(("player_id" = i64, Path, description = "Number of the player"), LedgerQuery, RangeQuery, PlayerCouponQuery, FormatQuery),
     responses(
-        (status = 200, description = "One page", body = ListView<PlayerCouponView, NoSummary>),
+        (status = 200, description = "One page", body = LedgerView<PlayerCouponView, NoSummary>),
         (status = 404, description = "`not_found`", body = ProblemDocument),
     ))]
 pub async fn coupons(
     State(app): State<App>,
     SignedIn { principal, scope }: SignedIn,
     PathParam(id): PathParam<i64>,
-    QueryParams(page): QueryParams<PageQuery>,
+    QueryParams(ledger): QueryParams<LedgerQuery>,
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(query): QueryParams<PlayerCouponQuery>,
     QueryParams(format): QueryParams<FormatQuery>,
@@ -283,13 +284,14 @@ pub async fn coupons(
         status: query.status,
         granted: range.instants(scope.brand().timezone),
     };
-    let page = page.request()?;
+    let stretch = ledger.stretch(List::PlayerCoupons, format)?;
     if format.is_csv() {
         let all = player::export_coupons(&app, &principal, &scope, id, filter).await?;
         return Ok(csv::answer(all, PlayerCouponView::from, &scope, range));
     }
-    let found = player::coupons(&app, &principal, &scope, id, filter, page).await?;
-    Ok(Json(ListView::plain(found, PlayerCouponView::from)).into_response())
+    let found = player::coupons(&app, &principal, &scope, id, filter, stretch).await?;
+    let shown = ListView::plain(found.page, PlayerCouponView::from);
+    Ok(Json(LedgerView::new(shown, found.next, List::PlayerCoupons)).into_response())
 }
 
 impl From<PlayerCoupon> for PlayerCouponView {

@@ -29,10 +29,11 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::list::{ListView, PageQuery, RangeQuery};
+use super::list::{ListView, RangeQuery};
 use crate::{
     RouteState,
     csv::{self, FormatQuery, columns},
+    cursor::{LedgerQuery, LedgerView, List},
     error::{ApiError, ProblemDocument},
     extract::{AmountText, IdempotencyKey, PathParam, QueryParams, SignedIn, SourceOf, Valid},
 };
@@ -256,25 +257,26 @@ impl From<CreatedOrder> for CreatedView {
 
 /// Own orders, newest first.
 #[utoipa::path(get, path = "/agent/withdraw/list", tag = "withdraw",
-    params(PageQuery, RangeQuery, StatusQuery, FormatQuery),
-    responses((status = 200, description = "One page; `summary` counts by state", body = ListView<OrderView, StatusSummary>)))]
+    params(LedgerQuery, RangeQuery, StatusQuery, FormatQuery),
+    responses((status = 200, description = "One page; `summary` counts by state", body = LedgerView<OrderView, StatusSummary>)))]
 pub async fn list(
     State(app): State<App>,
     SignedIn { principal, scope }: SignedIn,
-    QueryParams(page): QueryParams<PageQuery>,
+    QueryParams(query): QueryParams<LedgerQuery>,
     QueryParams(range): QueryParams<RangeQuery>,
     QueryParams(filter): QueryParams<StatusQuery>,
     QueryParams(format): QueryParams<FormatQuery>,
 ) -> Result<Response, ApiError> {
     let range = range.range(&scope, app.core.clock.now())?;
     let status = filter.status;
-    let page = page.request()?;
+    let stretch = query.stretch(List::Withdrawals, format)?;
     if format.is_csv() {
         let all = withdraw::export(&app, &principal, &scope, range, status).await?;
         return Ok(csv::answer(all, OrderView::from, &scope, range));
     }
-    let found = withdraw::list(&app, &principal, &scope, range, status, page).await?;
-    Ok(Json(ListView::new(found, OrderView::from, summary)).into_response())
+    let found = withdraw::list(&app, &principal, &scope, range, status, stretch).await?;
+    let shown = ListView::new(found.page, OrderView::from, summary);
+    Ok(Json(LedgerView::new(shown, found.next, List::Withdrawals)).into_response())
 }
 
 fn summary(totals: Vec<StatusTotal>) -> StatusSummary {

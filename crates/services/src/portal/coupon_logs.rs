@@ -2,7 +2,8 @@
 
 use agent_domain::{
     BrandScope, Problem,
-    page::{Page, PageRequest, TOTAL_CAP},
+    cursor::{Ledger, Stretch},
+    page::TOTAL_CAP,
 };
 use agent_persistence::{
     portal::coupon_logs::{self as store, LogFilter, LogRow},
@@ -15,7 +16,7 @@ use crate::{
     session::Principal,
 };
 
-/// One page of the agent's log on the brand and its count, of one instant.
+/// One stretch of the agent's log on the brand and its count, of one instant.
 ///
 /// # Errors
 /// `unavailable` when the database does not answer.
@@ -24,13 +25,14 @@ pub async fn list(
     principal: &Principal,
     scope: &BrandScope,
     filter: &LogFilter,
-    page: PageRequest,
-) -> Result<Page<LogRow>, Problem> {
+    stretch: Stretch,
+) -> Result<Ledger<LogRow>, Problem> {
     let mut tx = app.core.db.report().await?;
-    let items = collect(store::list(&mut tx, scope, principal.agent(), filter, page)).await?;
-    let count = store::count(&mut tx, scope, principal.agent(), filter, TOTAL_CAP).await?;
-    tx.rollback().await?;
-    Ok(Page::new(items, count, page, None))
+    let agent = principal.agent();
+    let rows = collect(store::list(&mut tx, scope, agent, filter, stretch)).await?;
+    let count = store::count(&mut tx, scope, agent, filter, TOTAL_CAP).await?;
+    drop(tx);
+    Ok(stretch.cut(rows, count, None))
 }
 
 /// Every row of the same log.
@@ -53,6 +55,6 @@ pub async fn export(
     let mut tx = opening.begin(app).await?;
     let count = store::count(&mut tx, &scope, agent, &filter, opening.max_rows()).await?;
     opening.admit(count)?;
-    let all = opening.page();
+    let all = opening.page().into();
     Ok(opening.stream(tx, move |tx| store::list(tx, &scope, agent, &filter, all)))
 }

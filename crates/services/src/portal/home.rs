@@ -64,7 +64,7 @@ pub async fn summary(app: &App, asked: Asked<'_>, range: DayRange) -> Result<Sum
     let periods = periods(&mut tx, asked, whole, &starts).await?;
     let agent = asked.principal.agent();
     let holdings = store::holdings(&mut tx, asked.scope, agent, asked.whose).await?;
-    tx.rollback().await?;
+    drop(tx);
     Ok(Summary {
         current: periods[1],
         previous: periods[0],
@@ -86,7 +86,7 @@ pub async fn trend(
     let starts = group_by.starts(range);
     let mut tx = app.core.db.snapshot().await?;
     let periods = periods(&mut tx, asked, range, &starts).await?;
-    tx.rollback().await?;
+    drop(tx);
     Ok(periods)
 }
 
@@ -134,7 +134,7 @@ pub async fn top_players(
         return Err(Problem::new(Code::RangeTooLong, detail));
     }
     let rows = home_rank::players(&mut tx, scope, &own, whose, range, by, limit).await?;
-    tx.rollback().await?;
+    drop(tx);
     Ok(rows)
 }
 

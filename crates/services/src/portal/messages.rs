@@ -30,7 +30,7 @@ pub async fn list(
     let mut tx = app.core.db.snapshot().await?;
     let items = collect(store::list(&mut tx, scope, agent, filter, page, now)).await?;
     let count = store::count(&mut tx, scope, agent, filter, now, TOTAL_CAP).await?;
-    tx.rollback().await?;
+    drop(tx);
     Ok(Page::new(items, count, page, None))
 }
 

@@ -2,6 +2,7 @@
 
 use agent_domain::{
     BrandScope, Problem,
+    cursor::{Ledger, Stretch},
     page::{DayRange, Page, PageRequest, TOTAL_CAP},
 };
 use agent_persistence::{
@@ -103,7 +104,7 @@ fn total(days: &[PlayerDay]) -> DaySums {
     })
 }
 
-/// One page of a player's coupons and its count, of one instant.
+/// One stretch of a player's coupons and its count, of one instant.
 ///
 /// # Errors
 /// `not_found` for a player of somebody else, `unavailable` when the database does not answer.
@@ -113,15 +114,16 @@ pub async fn coupons(
     scope: &BrandScope,
     player: i64,
     filter: CouponFilter,
-    page: PageRequest,
-) -> Result<Page<PlayerCoupon>, Problem> {
+    stretch: Stretch,
+) -> Result<Ledger<PlayerCoupon>, Problem> {
     let asking = principal.agent();
     let player = owned(app, principal, scope, player).await?;
     let mut tx = app.core.db.snapshot().await?;
-    let items = collect(store::coupons(&mut tx, scope, asking, player, filter, page)).await?;
+    let found = store::coupons(&mut tx, scope, asking, player, filter, stretch);
+    let rows = collect(found).await?;
     let count = store::count_coupons(&mut tx, scope, asking, player, filter, TOTAL_CAP).await?;
-    tx.rollback().await?;
-    Ok(Page::new(items, count, page, None))
+    drop(tx);
+    Ok(stretch.cut(rows, count, None))
 }
 
 /// Every coupon of the same list.
@@ -142,7 +144,7 @@ pub async fn export_coupons(
     let most = opening.max_rows();
     let count = store::count_coupons(&mut tx, &scope, asking, player, filter, most).await?;
     opening.admit(count)?;
-    let all = opening.page();
+    let all = opening.page().into();
     Ok(opening.stream(tx, move |tx| {
         store::coupons(tx, &scope, asking, player, filter, all)
     }))

@@ -71,7 +71,7 @@ pub async fn list(
     } else {
         None
     };
-    tx.rollback().await?;
+    drop(tx);
     Ok(Page::new(items, count, page, sums))
 }
 

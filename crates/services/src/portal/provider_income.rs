@@ -23,12 +23,8 @@ pub async fn income(
     whose: StatScope,
     page: PageRequest,
 ) -> Result<Page<IncomeRow, IncomeTotals>, Problem> {
-    let mut tx = app.core.db.snapshot().await?;
-    if store::waits_for_rebuild(&mut tx, scope, range).await? {
-        return Err(Problem::unavailable("days are summed up anew"));
-    }
-    let rows = store::income(&mut tx, scope, principal.agent(), range, whose).await?;
-    tx.rollback().await?;
+    let found = store::income(app.core.db.pool(), scope, principal.agent(), range, whose).await?;
+    let rows = found.ok_or_else(|| Problem::unavailable("days are summed up anew"))?;
     let totals = rows.iter().map(|row| row.totals).sum();
     Ok(page_of(rows, page, Some(totals)))
 }

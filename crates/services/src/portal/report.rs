@@ -34,7 +34,7 @@ pub async fn statistic(
     let items = collect(store::by_sub(&mut tx, scope, agent, filter, range, page)).await?;
     let count = store::count_subs(&mut tx, scope, agent, filter, TOTAL_CAP).await?;
     let (_, totals) = store::summary(&mut tx, scope, agent, filter, range).await?;
-    tx.rollback().await?;
+    drop(tx);
     Ok(Page::new(items, count, page, Some(totals)))
 }
 
@@ -76,7 +76,7 @@ pub async fn statistic_daily(
     let mut tx = app.core.db.snapshot().await?;
     let items = collect(store::by_day(&mut tx, scope, agent, filter, range, page)).await?;
     let (days, totals) = store::summary(&mut tx, scope, agent, filter, range).await?;
-    tx.rollback().await?;
+    drop(tx);
     Ok(Page::new(
         items,
         days.min(TOTAL_CAP + 1),

@@ -37,7 +37,7 @@ pub async fn list(
     let found = store::list(&mut tx, scope, agent, filter, range, today, page);
     let items = collect(found).await?;
     let count = store::count(&mut tx, scope, agent, filter, TOTAL_CAP).await?;
-    tx.rollback().await?;
+    drop(tx);
     Ok(Page::new(items, count, page, None))
 }
 

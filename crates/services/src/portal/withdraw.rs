@@ -4,9 +4,10 @@ use agent_crypto::PiiColumn;
 use agent_crypto::random;
 use agent_domain::{
     BrandScope, CardId, Code, Currency, DomainEvent, EventBody, Money, Problem, WithdrawNo,
+    cursor::{Ledger, Stretch},
     event::WithdrawCreated,
     money::parse_request_amount,
-    page::{DayRange, Page, PageRequest},
+    page::DayRange,
     portal::{
         bank::cooldown_left,
         withdraw::{Quote, WithdrawStatus},
@@ -307,7 +308,7 @@ pub async fn find(
     order.ok_or_else(Problem::not_found)
 }
 
-/// One page of the agent's orders with totals by state, all of one instant.
+/// One stretch of the agent's orders with totals by state, all of one instant.
 ///
 /// # Errors
 /// `unavailable` when the database does not answer.
@@ -317,22 +318,16 @@ pub async fn list(
     scope: &BrandScope,
     range: DayRange,
     status: Option<WithdrawStatus>,
-    page: PageRequest,
-) -> Result<Page<OrderRow, Vec<StatusTotal>>, Problem> {
+    stretch: Stretch,
+) -> Result<Ledger<OrderRow, Vec<StatusTotal>>, Problem> {
     let filter = OrderFilter::new(scope, range, status);
     let mut tx = app.core.db.snapshot().await?;
-    let items = collect(store::list(
-        &mut tx,
-        scope,
-        principal.agent(),
-        &filter,
-        page,
-    ))
-    .await?;
-    let totals = store::totals(&mut tx, scope, principal.agent(), &filter).await?;
-    tx.rollback().await?;
+    let agent = principal.agent();
+    let rows = collect(store::list(&mut tx, scope, agent, &filter, stretch)).await?;
+    let totals = store::totals(&mut tx, scope, agent, &filter).await?;
+    drop(tx);
     let count = totals.iter().map(|total| total.count).sum();
-    Ok(Page::new(items, count, page, Some(totals)))
+    Ok(stretch.cut(rows, count, Some(totals)))
 }
 
 /// Every order of the same list.
@@ -352,6 +347,6 @@ pub async fn export(
     let mut tx = opening.begin(app).await?;
     let totals = store::totals(&mut tx, &scope, agent, &filter).await?;
     opening.admit(totals.iter().map(|total| total.count).sum())?;
-    let all = opening.page();
+    let all = opening.page().into();
     Ok(opening.stream(tx, move |tx| store::list(tx, &scope, agent, &filter, all)))
 }

@@ -73,6 +73,7 @@ async fn p036_p073_p074_the_logs_tell_what_was_granted_and_what_was_taken_back()
             "reason": "wrong player", "created_at": created_at,
         }],
         "total": 1, "total_capped": false, "page": 1, "page_size": 20, "summary": null,
+        "next_cursor": null,
     });
     assert_eq!(recycled.body, whole);
     assert_eq!(logs.body["items"][0], whole["items"][0]);

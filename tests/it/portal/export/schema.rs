@@ -26,8 +26,16 @@ fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
 /// The schema of the items that a GET answers with, if it lists any.
 fn items<'a>(document: &'a Value, operation: &'a Value) -> Option<&'a Value> {
     let answer = operation.pointer("/responses/200/content/application~1json/schema")?;
-    let items = resolved(document, answer).pointer("/properties/items")?;
-    items.get("items")
+    listed(document, answer)?.get("items")
+}
+
+/// The member `items` of an answer, or of a list that is a part of it.
+fn listed<'a>(document: &'a Value, answer: &'a Value) -> Option<&'a Value> {
+    let schema = resolved(document, answer);
+    schema.pointer("/properties/items").or_else(|| {
+        let mut parts = schema.get("allOf")?.as_array()?.iter();
+        parts.find_map(|part| listed(document, part))
+    })
 }
 
 /// Paths and items of everything that lists.
