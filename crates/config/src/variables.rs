@@ -83,7 +83,7 @@ variables! {
         plain DB_LOCK_TIMEOUT_MS = "2000";
         /// Longest idle time inside a transaction.
         plain DB_IDLE_IN_TRANSACTION_TIMEOUT_MS = "10000";
-        /// Prepared statements kept per connection; 0 behind a pooler in transaction mode.
+        /// Prepared statements kept per connection. A pooler in transaction mode has to keep track of them.
         plain DB_STATEMENT_CACHE = "100";
     }
     "Redis" {

@@ -21,7 +21,7 @@ pub struct DbSettings {
     pub report_timeout: Duration,
     pub lock_timeout: Duration,
     pub idle_in_transaction_timeout: Duration,
-    /// 0 for a pooler in transaction mode between us and Postgres.
+    /// At least one: without a cache statements are prepared anew each time and never given up.
     pub statement_cache: usize,
     pub application_name: &'static str,
 }
@@ -88,6 +88,9 @@ impl Db {
                     milliseconds(settings.idle_in_transaction_timeout),
                 ),
                 ("timezone", "UTC".to_owned()),
+                // A statement that nobody waits for any more ends, and does not count beside the
+                // connections that took its place.
+                ("client_connection_check_interval", "1s".to_owned()),
             ])
             .options(planning.iter().copied());
         let pool = Pool::new(options, settings.max_connections, settings.acquire_timeout)?;
@@ -140,8 +143,7 @@ impl Db {
     /// No connection in time.
     pub async fn export(&self, longest: Duration) -> Result<Tx, DbError> {
         let statement = format!(
-            "{}; SET LOCAL idle_in_transaction_session_timeout = {}; \
-             SET LOCAL client_connection_check_interval = '1s'",
+            "{}; SET LOCAL idle_in_transaction_session_timeout = {}",
             report_of(longest),
             longest.as_millis(),
         );

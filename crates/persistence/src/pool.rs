@@ -10,17 +10,22 @@ mod connector;
 mod executor;
 mod loan;
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use deadpool::managed::{self, PoolError, QueueMode};
-use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection as _, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
-use connector::Connector;
+use connector::{Connector, is_kept};
 pub(crate) use loan::Loan;
 
 /// Longest wait for connections that are to be closed.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+const TIDY_EVERY: Duration = Duration::from_secs(60);
 
 /// Takes single statements, each on a connection of its own; see [`crate::Db::begin`] for more
 /// than one.
@@ -28,6 +33,8 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 pub struct Pool {
     connections: managed::Pool<Connector>,
     acquire_timeout: Duration,
+    /// When it was last looked for connections that nobody needs.
+    tidied_at: Arc<Mutex<Instant>>,
 }
 
 impl Pool {
@@ -49,11 +56,13 @@ impl Pool {
         Ok(Self {
             connections,
             acquire_timeout,
+            tidied_at: Arc::new(Mutex::new(Instant::now())),
         })
     }
 
     /// A connection, to be used by one task for a while.
     pub(crate) async fn lend(&self) -> Result<Loan, sqlx::Error> {
+        self.tidy();
         let lent = timeout(self.acquire_timeout, self.connections.get()).await;
         match lent.map_err(|_| sqlx::Error::PoolTimedOut)? {
             Ok(connection) => Ok(Loan::new(connection)),
@@ -61,6 +70,22 @@ impl Pool {
             Err(PoolError::Closed) => Err(sqlx::Error::PoolClosed),
             Err(other) => Err(sqlx::Error::Configuration(other.to_string().into())),
         }
+    }
+
+    /// Now and then closes what nobody used for long: the last in is the first out, so the others may
+    /// never be asked for again.
+    fn tidy(&self) {
+        {
+            let mut at = self
+                .tidied_at
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if at.elapsed() < TIDY_EVERY {
+                return;
+            }
+            *at = Instant::now();
+        }
+        self.connections.retain(|_, metrics| is_kept(&metrics));
     }
 
     /// Connections: (in use, idle).
@@ -76,7 +101,7 @@ impl Pool {
     pub(crate) async fn close(&self) -> bool {
         let idle = self.connections.retain(|_, _| false).removed;
         self.connections.close();
-        let farewells = idle.into_iter().map(sqlx::Connection::close);
+        let farewells = idle.into_iter().map(|kept| kept.connection.close());
         let all = futures_util::future::join_all(farewells);
         timeout(CLOSE_WITHIN, all).await.is_ok()
     }

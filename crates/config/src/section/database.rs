@@ -22,7 +22,7 @@ pub struct DatabaseSettings {
     pub report_timeout: Duration,
     pub lock_timeout: Duration,
     pub idle_in_transaction_timeout: Duration,
-    /// Prepared statements per connection; 0 where a pooler in transaction mode sits between.
+    /// Prepared statements per connection.
     pub statement_cache: usize,
 }
 
@@ -37,7 +37,7 @@ impl DatabaseSettings {
             lock_timeout: reader.millis(&var::DB_LOCK_TIMEOUT_MS, TIMEOUT_MS),
             idle_in_transaction_timeout: reader
                 .millis(&var::DB_IDLE_IN_TRANSACTION_TIMEOUT_MS, TIMEOUT_MS),
-            statement_cache: reader.count(&var::DB_STATEMENT_CACHE, 0..=10_000),
+            statement_cache: reader.count(&var::DB_STATEMENT_CACHE, 1..=10_000),
         }
     }
 

@@ -4,6 +4,7 @@ use std::{io::ErrorKind, time::Duration};
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+use tokio::time::timeout;
 
 /// The role that every connection works as, where its login may.
 const APPLICATION_ROLE: &str = "agent_service_app";
@@ -20,6 +21,28 @@ const AGE_AT_MOST: Duration = Duration::from_secs(30 * 60);
 const RETRY_MIN: Duration = Duration::from_millis(10);
 const RETRY_MAX: Duration = Duration::from_millis(320);
 
+/// Longest wait for the answer of a connection that is asked: another one is soon made.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(300);
+
+/// What is known of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Its last statement was answered, and no transaction is open.
+    Quiet,
+    /// Something failed or was broken off: it has to be asked.
+    Doubtful,
+    /// A transaction is open, or may be.
+    InTransaction,
+    /// It is not to be used again unless the transaction ends.
+    Spent,
+}
+
+/// A connection and its state, which stay together whatever becomes of who uses them.
+pub(super) struct Kept {
+    pub(super) connection: PgConnection,
+    pub(super) state: State,
+}
+
 pub(super) struct Connector {
     options: PgConnectOptions,
 }
@@ -31,11 +54,11 @@ impl Connector {
 }
 
 impl Manager for Connector {
-    type Type = PgConnection;
+    type Type = Kept;
     type Error = sqlx::Error;
 
     /// Tries until it succeeds while the server is only not ready; whoever waits has a deadline.
-    async fn create(&self) -> Result<PgConnection, sqlx::Error> {
+    async fn create(&self) -> Result<Kept, sqlx::Error> {
         let mut pause = RETRY_MIN;
         let mut connection = loop {
             match PgConnection::connect_with(&self.options).await {
@@ -46,22 +69,30 @@ impl Manager for Connector {
             pause = (pause * 2).min(RETRY_MAX);
         };
         take_application_role(&mut connection).await?;
-        Ok(connection)
+        Ok(Kept {
+            connection,
+            state: State::Quiet,
+        })
     }
 
-    async fn recycle(
-        &self,
-        connection: &mut PgConnection,
-        metrics: &Metrics,
-    ) -> RecycleResult<sqlx::Error> {
-        if metrics.age() > AGE_AT_MOST || metrics.last_used() > IDLE_AT_MOST {
+    async fn recycle(&self, kept: &mut Kept, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if kept.state != State::Quiet {
+            return Err(RecycleError::message("not at rest"));
+        }
+        if !is_kept(metrics) {
             return Err(RecycleError::message("too old"));
         }
         if metrics.last_used() > PING_AFTER {
-            connection.ping().await?;
+            let answer = timeout(ANSWERS_WITHIN, kept.connection.ping()).await;
+            answer.map_err(|_| RecycleError::message("no answer"))??;
         }
         Ok(())
     }
+}
+
+/// Whether a connection that rests is worth its server process.
+pub(super) fn is_kept(metrics: &Metrics) -> bool {
+    metrics.age() <= AGE_AT_MOST && metrics.last_used() <= IDLE_AT_MOST
 }
 
 /// Nothing listens yet, or the server says that it cannot now.

@@ -362,9 +362,12 @@ impl Relay {
 
     fn noted(&mut self, all: bool) {
         if !all {
-            // Somebody else has taken a shard over, so that they are published once more: by him.
+            // Somebody else has taken a shard over: what is not noted is published once more, and
+            // counted by him.
             self.sure_until = None;
             self.renewed_at = None;
+            self.unnoted.clear();
+            return;
         }
         let noted = u64::try_from(self.unnoted.len()).unwrap_or(u64::MAX);
         if noted > 0 {
