@@ -26,6 +26,11 @@ impl Cores {
         Self { pair }
     }
 
+    /// Whether the load has a core that nothing else of a measurement runs on.
+    pub(crate) fn are_two(self) -> bool {
+        self.pair.is_some()
+    }
+
     /// A command for the load.
     pub(crate) fn load(self, program: &Path) -> Command {
         pinned(self.pair.map(|(load, _)| load), program)

@@ -1,9 +1,10 @@
 //! Plain HTTP over one blocking connection: what measures must not cost much itself.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, ErrorKind, Read, Write as _},
     net::{SocketAddr, TcpStream},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail, ensure};
@@ -15,7 +16,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// A connection that is kept.
 pub(crate) struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Stream>,
     line: String,
     body: Vec<u8>,
 }
@@ -28,6 +29,40 @@ pub(crate) struct Answer {
     pub(crate) bytes: usize,
     /// Ends of lines in the body.
     pub(crate) lines: usize,
+}
+
+/// How a client waits for its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Asleep: whoever answers has to wake it, which costs a processor that is not its own as much
+    /// as a small request does.
+    Asleep,
+    /// By looking again and again, on a core that nobody else needs. No client over a network
+    /// costs the server more.
+    Looking,
+}
+
+struct Stream {
+    socket: TcpStream,
+    wait: Wait,
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.wait == Wait::Asleep {
+            return self.socket.read(buffer);
+        }
+        let started = Instant::now();
+        loop {
+            match self.socket.read(buffer) {
+                Err(error)
+                    if error.kind() == ErrorKind::WouldBlock && started.elapsed() < PATIENCE => {}
+                done => return done,
+            }
+            // Other clients look on the same core.
+            thread::yield_now();
+        }
+    }
 }
 
 /// Whether bodies are read and forgotten, or kept for [`Connection::body`].
@@ -57,9 +92,15 @@ pub(crate) fn post(host: &str, path: &str, headers: &str, body: &Value) -> Strin
 
 impl Connection {
     pub(crate) fn open(address: SocketAddr) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        Self::open_to(address, Wait::Asleep)
+    }
+
+    pub(crate) fn open_to(address: SocketAddr, wait: Wait) -> anyhow::Result<Self> {
+        let socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_nonblocking(wait == Wait::Looking)?;
+        let stream = Stream { socket, wait };
         Ok(Self {
             stream: BufReader::with_capacity(CHUNK, stream),
             line: String::new(),
@@ -69,7 +110,8 @@ impl Connection {
 
     /// Sends a request as it is and reads the whole answer.
     pub(crate) fn ask(&mut self, request: &str, keep: Body) -> anyhow::Result<Answer> {
-        self.stream.get_mut().write_all(request.as_bytes())?;
+        // A request fits into the buffer of an idle socket, so this does not wait.
+        self.stream.get_mut().socket.write_all(request.as_bytes())?;
         self.body.clear();
         let status = self.next_line()?.split(' ').nth(1).map(str::parse);
         let mut answer = Answer {
@@ -151,7 +193,7 @@ mod tests {
 
     use super::*;
 
-    fn answer_of(raw: &'static str) -> anyhow::Result<(Answer, Vec<u8>)> {
+    fn answer_of(raw: &'static str, wait: Wait) -> anyhow::Result<(Answer, Vec<u8>)> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let server = std::thread::spawn(move || -> std::io::Result<()> {
@@ -160,7 +202,7 @@ mod tests {
             let _ = socket.read(&mut head)?;
             socket.write_all(raw.as_bytes())
         });
-        let mut connection = Connection::open(address)?;
+        let mut connection = Connection::open_to(address, wait)?;
         let answer = connection.ask(&get("h", "/", Some("t")), Body::Keep)?;
         server.join().unwrap()?;
         Ok((answer, connection.body))
@@ -168,19 +210,22 @@ mod tests {
 
     #[test]
     fn reads_bodies_of_both_framings() {
-        let plain = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na\nb\n";
-        let (answer, body) = answer_of(plain).unwrap();
-        assert_eq!((answer.status, answer.bytes, answer.lines), (200, 4, 2));
-        assert_eq!(body, b"a\nb\n");
-        let chunked =
-            "HTTP/1.1 404 X\r\ntransfer-encoding: chunked\r\n\r\n3\r\na\nb\r\n1\r\n\n\r\n0\r\n\r\n";
-        let (answer, body) = answer_of(chunked).unwrap();
-        assert_eq!((answer.status, answer.bytes, answer.lines), (404, 4, 2));
-        assert_eq!(body, b"a\nb\n");
+        for wait in [Wait::Asleep, Wait::Looking] {
+            let plain = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na\nb\n";
+            let (answer, body) = answer_of(plain, wait).unwrap();
+            assert_eq!((answer.status, answer.bytes, answer.lines), (200, 4, 2));
+            assert_eq!(body, b"a\nb\n");
+            let chunked = "HTTP/1.1 404 X\r\ntransfer-encoding: chunked\r\n\r\n3\r\na\nb\r\n1\r\n\n\r\n0\r\n\r\n";
+            let (answer, body) = answer_of(chunked, wait).unwrap();
+            assert_eq!((answer.status, answer.bytes, answer.lines), (404, 4, 2));
+            assert_eq!(body, b"a\nb\n");
+        }
     }
 
     #[test]
     fn an_answer_that_ends_early_is_an_error() {
-        assert!(answer_of("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab").is_err());
+        let short = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab";
+        assert!(answer_of(short, Wait::Asleep).is_err());
+        assert!(answer_of(short, Wait::Looking).is_err());
     }
 }

@@ -7,6 +7,7 @@ mod sql;
 mod variation;
 
 use std::{
+    borrow::Cow,
     io::{Read as _, Write as _},
     net::SocketAddr,
     path::Path,
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 
 pub(crate) use self::variation::Variation;
-use super::{cores::Cores, server_log::Statement};
+use super::{cores::Cores, http::Wait, server_log::Statement};
 
 /// What is to be done, for how long.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -126,13 +127,25 @@ fn together(shares: Vec<Share>) -> Outcome {
     outcome
 }
 
-/// The process itself: reads a job from standard input and prints the outcome.
+/// What the process reads: the job, and whether its core is its own.
+#[derive(Serialize, Deserialize)]
+struct Order<'a> {
+    job: Cow<'a, Job>,
+    has_core: bool,
+}
+
+/// The process itself: reads an order from standard input and prints the outcome.
 pub(crate) fn process() -> anyhow::Result<()> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;
-    let job: Job = serde_json::from_str(&text)?;
+    let Order { job, has_core } = serde_json::from_str(&text)?;
+    let wait = if has_core {
+        Wait::Looking
+    } else {
+        Wait::Asleep
+    };
     let shares = match &job.work {
-        Work::Http { .. } => http::run(&job)?,
+        Work::Http { .. } => http::run(&job, wait)?,
         Work::Sql { .. } | Work::Copy { .. } => runtime()?.block_on(sql::run(&job))?,
         Work::Hash => runtime()?.block_on(hash::run(&job))?,
     };
@@ -159,7 +172,11 @@ pub(crate) async fn run(cores: Cores, job: &Job) -> anyhow::Result<Outcome> {
         .spawn()
         .context("cannot start the load")?;
     let mut input = child.stdin.take().context("standard input")?;
-    input.write_all(&serde_json::to_vec(job)?).await?;
+    let order = Order {
+        job: Cow::Borrowed(job),
+        has_core: cores.are_two(),
+    };
+    input.write_all(&serde_json::to_vec(&order)?).await?;
     drop(input);
     let output = child.wait_with_output().await?;
     ensure!(output.status.success(), "the load failed");

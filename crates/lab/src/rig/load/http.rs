@@ -14,7 +14,7 @@ use std::{
 use anyhow::{anyhow, bail, ensure};
 
 use super::{Job, Share, Work};
-use crate::rig::http::{Body, Connection};
+use crate::rig::http::{Body, Connection, Wait};
 
 /// What all clients share.
 struct Common<'a> {
@@ -22,12 +22,13 @@ struct Common<'a> {
     address: SocketAddr,
     status: u16,
     rate: Option<f64>,
+    wait: Wait,
     /// The next request that falls due.
     next: AtomicU32,
     start: Barrier,
 }
 
-pub(super) fn run(job: &Job) -> anyhow::Result<Vec<Share>> {
+pub(super) fn run(job: &Job, wait: Wait) -> anyhow::Result<Vec<Share>> {
     let Work::Http {
         address,
         requests,
@@ -42,6 +43,7 @@ pub(super) fn run(job: &Job) -> anyhow::Result<Vec<Share>> {
         address: *address,
         status: *status,
         rate: *rate,
+        wait,
         next: AtomicU32::new(0),
         start: Barrier::new(job.clients),
     };
@@ -94,7 +96,7 @@ fn warm_up<'r>(
     common: &Common<'_>,
     requests: &mut impl Iterator<Item = &'r String>,
 ) -> anyhow::Result<Connection> {
-    let mut connection = Connection::open(common.address)?;
+    let mut connection = Connection::open_to(common.address, common.wait)?;
     let started = Instant::now();
     for request in requests {
         if started.elapsed() >= common.job.warm_up {
