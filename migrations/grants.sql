@@ -41,4 +41,7 @@ GRANT UPDATE ON outbox_lease TO agent_service_app;
 GRANT EXECUTE ON FUNCTION agent_outbox_ensure_partitions(integer), agent_outbox_drop_expired(integer),
     player_stat_daily_ensure_partitions(integer, integer), player_stat_daily_drop_expired(integer),
     visible_message(bigint, bigint, timestamptz),
-    brand_status(bigint, bigint), downline_agent(bigint, bigint), provider_share(bigint, bigint, integer, date) TO agent_service_app;
+    brand_status(bigint, bigint), downline_agent(bigint, bigint), provider_share(bigint, bigint, integer, date),
+    direct_sub(bigint, bigint, text), team_sums(bigint, bigint, date, date),
+    direct_subs_sums(bigint, bigint, text, date, date),
+    agent_activity(bigint, bigint, text, date, date, date[]) TO agent_service_app;

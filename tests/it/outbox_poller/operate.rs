@@ -125,12 +125,6 @@ async fn q94_after_a_flush_the_stream_is_fed_again_from_the_kept_rows() {
         .unwrap();
     append_many(&app, 40, 20).await;
     let range = ["replay", "--from", "2020-01-01T00:00:00Z", "--by", "eve"];
-    let said = done(&app, &[&range[..], &["--dry-run"]].concat());
-    assert_eq!(said.trim(), "520 events would be published again");
-    assert_eq!(
-        (waiting(&app).await, audited(&app).await),
-        (20, String::new())
-    );
     let (code, said) = outbox(&app, &[&range[..], &["--limit", "519"]].concat());
     assert_eq!(code, Some(1), "{said}");
     let said = done(&app, &range);
@@ -146,6 +140,41 @@ async fn q94_after_a_flush_the_stream_is_fed_again_from_the_kept_rows() {
     for entry in &before {
         assert!(after.contains(entry), "{entry:?}");
     }
+    app.finish().await;
+}
+
+/// Who only counts need not say who it is; who changes something must.
+#[tokio::test]
+async fn q94_a_dry_run_counts_without_a_name_and_a_replay_is_refused_without_one() {
+    let app = TestApp::spawn().await;
+    let mut relay = relay(&app, settings("only"));
+    append_many(&app, 4, 12).await;
+    until_drained(&app, &mut relay).await;
+    append_many(&app, 4, 3).await;
+    assert!(!app.environment().contains_key("USER"));
+    let range = ["replay", "--from", "2020-01-01T00:00:00Z"];
+
+    for named in [&[][..], &["--by", ""], &["--by", "eve"]] {
+        let said = done(&app, &[&range[..], &["--dry-run"], named].concat());
+        assert_eq!(said.trim(), "15 events would be published again");
+    }
+    let (code, said) = outbox(&app, &range);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("required arguments were not provided") && said.contains("--by <NAME>"),
+        "{said}"
+    );
+    let (code, said) = outbox(&app, &[&range[..], &["--by", " "]].concat());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("--by: a name of 1 to 100 characters"),
+        "{said}"
+    );
+    let untouched = (waiting(&app).await, audited(&app).await);
+    assert_eq!(untouched, (3, String::new()));
+
+    done(&app, &[&range[..], &["--by", "eve"]].concat());
+    assert_eq!(waiting(&app).await, 15);
     app.finish().await;
 }
 

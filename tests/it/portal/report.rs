@@ -123,6 +123,29 @@ async fn p075_deleted_subs_are_not_shown() {
         let list = get(&session, &format!("{path}?{MARCH}")).await;
         assert_eq!(list["total"], 2, "{list}");
         assert_eq!(list["summary"]["bet_amount"], "4320.0000");
+        // Whoever is named by a keyword is summed up one by one, and that is the same.
+        let named = get(&session, &format!("{path}?{MARCH}&keyword=a")).await;
+        assert_eq!(named["summary"], list["summary"]);
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn p075_subs_that_a_brand_does_not_know_are_not_summed_up() {
+    let (app, _, b, agents) = scene().await;
+    bet(&app, &b, &agents[2], "2026-03-03", 9).await;
+    roll_up(&app).await;
+    let session = app.login(&b.host, "top", &agents[0].password).await;
+    for path in ["/agent/sub/statistic", "/agent/sub/statistic/daily"] {
+        let list = get(&session, &format!("{path}?{MARCH}")).await;
+        assert_eq!(
+            told(&list, &["username", "bet_amount"]),
+            json!([["Alba", "7.0000"]])
+        );
+        assert_eq!(
+            (&list["total"], &list["summary"]["bet_amount"]),
+            (&json!(1), &json!("7.0000"))
+        );
     }
     app.finish().await;
 }

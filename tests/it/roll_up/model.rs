@@ -312,3 +312,31 @@ pub(super) async fn assert_exact(app: &TestApp, told: &str) {
         assert_eq!(found.get(key), expected.get(key), "{told}: {key}");
     }
 }
+
+/// What is kept of all subs of an agent together is the sum over their teams.
+pub(super) async fn assert_subs_add_up(app: &TestApp, told: &str) {
+    let sums = "sum(new_players), sum(new_subs), sum(active_players), sum(ftd_count), sum(ftd_amount), \
+                sum(deposit_amount), sum(deposit_count), sum(withdraw_amount), sum(withdraw_count), sum(bet_amount), \
+                sum(bet_count), sum(valid_bet_amount), sum(win_amount), sum(bonus_amount), sum(fee_amount), \
+                sum(royalty_amount), sum(commission)";
+    let added = format!(
+        "SELECT d.stat_date, d.brand_id, a.parent_guid, count(*), {sums} \
+         FROM agent_stat_daily d JOIN agent a ON a.guid = d.agent_id \
+         WHERE d.scope = 'team' AND a.parent_guid IS NOT NULL GROUP BY 1, 2, 3"
+    );
+    // A day on which no sub has a row any more keeps one of zeros.
+    let kept = format!(
+        "SELECT stat_date, brand_id, agent_id, sum(sub_days), {sums} FROM agent_subs_stat_daily \
+         GROUP BY 1, 2, 3 HAVING (sum(sub_days), {sums}) IS DISTINCT FROM (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)"
+    );
+    let differing = format!(
+        "SELECT count(*) FROM (({added} EXCEPT {kept}) UNION ALL ({kept} EXCEPT {added})) AS differing"
+    );
+    assert_eq!(app.count(&differing).await, 0, "{told}");
+    assert!(
+        app.count(&format!("SELECT count(*) FROM ({added}) AS a"))
+            .await
+            > 0,
+        "{told}"
+    );
+}

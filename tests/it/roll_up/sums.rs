@@ -4,7 +4,13 @@ use std::{cell::Cell, time::Duration};
 
 use agent_testkit::TestApp;
 
-use super::{catch_up, churn::Churn, job, model::assert_exact, round};
+use super::{
+    catch_up,
+    churn::Churn,
+    job,
+    model::{assert_exact, assert_subs_add_up},
+    round,
+};
 
 async fn round_of_another(app: &TestApp) {
     round(&mut job(app)).await;
@@ -39,7 +45,9 @@ async fn churned(seed: u64) {
         };
         tokio::join!(changing, working(), working(), cut);
         catch_up(&app).await;
-        assert_exact(&app, &format!("seed {seed}, stage {stage}")).await;
+        let told = format!("seed {seed}, stage {stage}");
+        assert_exact(&app, &told).await;
+        assert_subs_add_up(&app, &told).await;
     }
     app.finish().await;
 }

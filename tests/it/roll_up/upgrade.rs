@@ -7,7 +7,13 @@ use agent_worker::{
     supervisor::{Job as _, Next},
 };
 
-use super::{WAITING, catch_up, churn::Churn, job, model::assert_exact, round};
+use super::{
+    WAITING, catch_up,
+    churn::Churn,
+    job,
+    model::{assert_exact, assert_subs_add_up},
+    round,
+};
 
 /// What the migration leaves: the agents' days as they were, and the days to do again.
 const UPGRADED: &str = "\
@@ -150,5 +156,38 @@ async fn q97_what_waits_to_be_summed_up_is_measured() {
     upkeep.step().await.unwrap();
     assert_eq!(waiting(), (0, 0, 0));
     assert_eq!((seconds("changed"), seconds("look_back")), (0, 0));
+    app.finish().await;
+}
+
+/// The statement of the migration that sums up what was there before its triggers.
+fn sum_up_subs() -> &'static str {
+    let migration = include_str!("../../../migrations/0019_reports.sql");
+    let (_, rest) = migration
+        .split_once("\nINSERT INTO agent_subs_stat_daily\n")
+        .unwrap();
+    rest.split_once(';').unwrap().0
+}
+
+#[tokio::test]
+async fn p075_q97_days_from_before_the_sums_of_subs_are_summed_up() {
+    let app = TestApp::spawn().await;
+    let mut churn = Churn::begin(&app, 12).await;
+    for _ in 0..40 {
+        churn.change(&app).await;
+    }
+    catch_up(&app).await;
+    let insert = sum_up_subs();
+    app.as_owner(&format!(
+        "TRUNCATE agent_subs_stat_daily; INSERT INTO agent_subs_stat_daily {insert}"
+    ))
+    .await;
+    assert_subs_add_up(&app, "migrated").await;
+    // And go on from there.
+    for _ in 0..20 {
+        churn.change(&app).await;
+    }
+    catch_up(&app).await;
+    assert_exact(&app, "after it").await;
+    assert_subs_add_up(&app, "after it").await;
     app.finish().await;
 }

@@ -8,7 +8,7 @@ use agent_domain::{
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use crate::{error::DbError, pool::Pool, tx::Tx};
+use crate::{error::DbError, pool::Pool};
 
 /// Totals out of a row that selects the sums by these names.
 macro_rules! totals {
@@ -61,7 +61,7 @@ pub struct Activity {
 /// # Errors
 /// The statement failed.
 pub async fn activity(
-    tx: &mut Tx,
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
     whose: StatScope,
@@ -70,26 +70,14 @@ pub async fn activity(
 ) -> Result<Vec<Step<Activity>>, DbError> {
     let rows = sqlx::query!(
         r#"
-        SELECT bucket AS "bucket!", sum(new_players)::bigint AS "new_players!",
-               sum(new_subs)::bigint AS "new_subs!", sum(active_players)::bigint AS "player_days!",
-               sum(CASE WHEN gaps IS NULL THEN active_players
-                        ELSE coalesce(players[width_bucket((stat_date - since)::smallint, gaps) + 1], 0) END)::bigint
-                   AS "active_players!",
-               sum(ftd_count)::bigint AS "ftd_count!",
-               sum(ftd_amount) AS "ftd_amount!", sum(deposit_amount) AS "deposit_amount!",
-               sum(deposit_count)::bigint AS "deposit_count!", sum(withdraw_amount) AS "withdraw_amount!",
-               sum(withdraw_count)::bigint AS "withdraw_count!", sum(bet_amount) AS "bet_amount!",
-               sum(bet_count)::bigint AS "bet_count!", sum(valid_bet_amount) AS "valid_bet_amount!",
-               sum(win_amount) AS "win_amount!", sum(bonus_amount) AS "bonus_amount!",
-               sum(fee_amount) AS "fee_amount!", sum(royalty_amount) AS "royalty_amount!",
-               sum(commission) AS "commission!"
-        FROM (SELECT d.*, a.gaps, a.players, b.bucket, greatest(($6::date[])[b.bucket], $4) AS since
-              FROM agent_stat_daily d
-              CROSS JOIN LATERAL width_bucket(d.stat_date, $6::date[]) AS b (bucket)
-              LEFT JOIN agent_active_daily a ON a.brand_id = d.brand_id AND a.agent_id = d.agent_id
-                   AND a.scope = d.scope AND a.stat_date = d.stat_date AND a.stat_date BETWEEN $4 AND $5
-              WHERE d.brand_id = $1 AND d.agent_id = $2 AND d.scope = $3 AND d.stat_date BETWEEN $4 AND $5) AS days
-        GROUP BY bucket
+        SELECT step AS "step!", new_players AS "new_players!", new_subs AS "new_subs!", player_days AS "player_days!",
+               players AS "players!", ftd_count AS "ftd_count!", ftd_amount AS "ftd_amount!",
+               deposit_amount AS "deposit_amount!", deposit_count AS "deposit_count!",
+               withdraw_amount AS "withdraw_amount!", withdraw_count AS "withdraw_count!", bet_amount AS "bet_amount!",
+               bet_count AS "bet_count!", valid_bet_amount AS "valid_bet_amount!", win_amount AS "win_amount!",
+               bonus_amount AS "bonus_amount!", fee_amount AS "fee_amount!", royalty_amount AS "royalty_amount!",
+               commission AS "commission!"
+        FROM agent_activity($1, $2, $3, $4, $5, $6)
         "#,
         scope.id().0,
         agent.0,
@@ -98,23 +86,23 @@ pub async fn activity(
         range.last,
         starts,
     )
-    .fetch_all(tx.conn())
+    .fetch_all(pool)
     .await?;
-    let step = |bucket: i32, value| Step {
-        // Buckets are counted from 1.
-        index: usize::try_from(bucket - 1).unwrap_or_default(),
-        value,
-    };
     Ok(rows
         .into_iter()
-        .map(|row| {
-            let activity = Activity {
+        .map(|row| Step {
+            index: index_of(row.step),
+            value: Activity {
                 totals: totals!(row),
-                active_players: row.active_players,
-            };
-            step(row.bucket, activity)
+                active_players: row.players,
+            },
         })
         .collect())
+}
+
+/// Postgres counts the steps from 1.
+fn index_of(step: i32) -> usize {
+    usize::try_from(step - 1).unwrap_or_default()
 }
 
 /// What an agent has at this moment.
@@ -126,38 +114,69 @@ pub struct Holdings {
     pub player_count: i64,
 }
 
-/// Players of a team are counted from the days on which they came: a team may have a million.
+/// As [`activity`], and what the agent has at the same instant. Players of a team are counted from
+/// the days on which they came: a team may have a million.
 ///
 /// # Errors
 /// The statement failed.
-pub async fn holdings(
-    tx: &mut Tx,
+pub async fn overview(
+    pool: &Pool,
     scope: &BrandScope,
     agent: AgentGuid,
     whose: StatScope,
-) -> Result<Holdings, DbError> {
-    let row = sqlx::query_as!(
-        Holdings,
+    range: DayRange,
+    starts: &[NaiveDate],
+) -> Result<(Holdings, Vec<Step<Activity>>), DbError> {
+    let rows = sqlx::query!(
         r#"
         SELECT coalesce(acc.available, 0) AS "available!", coalesce(acc.frozen, 0) AS "frozen!",
-               CASE WHEN $4 THEN (SELECT count(*) FROM downline_agent($1, $2))
-                    ELSE (SELECT count(*) FROM agent s WHERE s.parent_guid = $1 AND s.status <> 'deleted'
-                          AND brand_status(s.guid, $2) IS NOT NULL) END AS "sub_count!",
-               CASE WHEN $4 THEN (SELECT coalesce(sum(new_players)::bigint, 0) FROM agent_stat_daily
-                                  WHERE brand_id = $2 AND agent_id = $1 AND scope = 'team')
-                    ELSE (SELECT count(*) FROM player p WHERE p.brand_id = $2 AND p.agent_id = $1)
-               END AS "player_count!"
-        FROM (SELECT $1::bigint AS guid) AS me
-        LEFT JOIN agent_account acc ON acc.agent_id = me.guid AND acc.brand_id = $2 AND acc.currency = $3
+               CASE WHEN $3 = 'team' THEN (SELECT count(*) FROM downline_agent($2, $1))
+                    ELSE (SELECT count(*) FROM direct_sub($2, $1, NULL) WHERE is_live) END AS "sub_count!",
+               CASE WHEN $3 = 'team' THEN (SELECT coalesce(sum(new_players)::bigint, 0) FROM agent_stat_daily
+                                           WHERE brand_id = $1 AND agent_id = $2 AND scope = 'team')
+                    ELSE (SELECT count(*) FROM player p WHERE p.brand_id = $1 AND p.agent_id = $2)
+               END AS "player_count!",
+               done.step AS "step?", coalesce(new_players, 0) AS "new_players!", coalesce(new_subs, 0) AS "new_subs!",
+               coalesce(player_days, 0) AS "player_days!", coalesce(players, 0) AS "players!",
+               coalesce(ftd_count, 0) AS "ftd_count!", coalesce(ftd_amount, 0) AS "ftd_amount!",
+               coalesce(deposit_amount, 0) AS "deposit_amount!", coalesce(deposit_count, 0) AS "deposit_count!",
+               coalesce(withdraw_amount, 0) AS "withdraw_amount!", coalesce(withdraw_count, 0) AS "withdraw_count!",
+               coalesce(bet_amount, 0) AS "bet_amount!", coalesce(bet_count, 0) AS "bet_count!",
+               coalesce(valid_bet_amount, 0) AS "valid_bet_amount!", coalesce(win_amount, 0) AS "win_amount!",
+               coalesce(bonus_amount, 0) AS "bonus_amount!", coalesce(fee_amount, 0) AS "fee_amount!",
+               coalesce(royalty_amount, 0) AS "royalty_amount!", coalesce(commission, 0) AS "commission!"
+        FROM (SELECT $2::bigint AS guid) AS me
+        LEFT JOIN agent_account acc ON acc.agent_id = me.guid AND acc.brand_id = $1 AND acc.currency = $7
+        LEFT JOIN agent_activity($1, $2, $3, $4, $5, $6) AS done ON true
         "#,
-        agent.0,
         scope.id().0,
+        agent.0,
+        whose.as_str(),
+        range.first,
+        range.last,
+        starts,
         scope.brand().currency.as_str(),
-        whose == StatScope::Team,
     )
-    .fetch_one(tx.conn())
+    .fetch_all(pool)
     .await?;
-    Ok(row)
+    // The agent itself is always there, so there is a row.
+    let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let holdings = Holdings {
+        available: first.available,
+        frozen: first.frozen,
+        sub_count: first.sub_count,
+        player_count: first.player_count,
+    };
+    let steps = rows.iter().filter_map(|row| {
+        Some(Step {
+            index: index_of(row.step?),
+            value: Activity {
+                totals: totals!(row),
+                active_players: row.players,
+            },
+        })
+    });
+    Ok((holdings, steps.collect()))
 }
 
 /// Where an agent sends players to.

@@ -11,6 +11,7 @@ use futures_util::TryStreamExt as _;
 use super::home::totals;
 use crate::{
     error::DbError,
+    pool::Pool,
     rows::{Rows, rows},
     tx::Tx,
 };
@@ -31,6 +32,82 @@ pub struct SubTotals {
     pub totals: Totals,
 }
 
+/// Subs that the filter leaves, with the sums over all of them.
+#[derive(Clone, Debug)]
+pub struct SubsPage {
+    /// By username.
+    pub subs: Vec<SubTotals>,
+    /// How many there are on all pages, counted up to one more than the cap.
+    pub found: i64,
+    pub totals: Totals,
+}
+
+/// One page of [`by_sub`] and the sums over all pages, of one instant.
+///
+/// # Errors
+/// The statement failed.
+pub async fn page_by_sub(
+    pool: &Pool,
+    scope: &BrandScope,
+    agent: AgentGuid,
+    filter: &ReportFilter,
+    range: DayRange,
+    page: PageRequest,
+    cap: i64,
+) -> Result<SubsPage, DbError> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT 0::bigint AS "place!", NULL::bigint AS "guid?", '' AS "username!", NULL::text AS "nick_name?",
+               (SELECT count(*) FROM (SELECT FROM direct_sub($2, $1, $3) WHERE is_live AND is_named LIMIT $8) AS counted)
+                   AS "found?",
+               new_players AS "new_players!", new_subs AS "new_subs!", player_days AS "player_days!",
+               ftd_count AS "ftd_count!", ftd_amount AS "ftd_amount!", deposit_amount AS "deposit_amount!",
+               deposit_count AS "deposit_count!", withdraw_amount AS "withdraw_amount!",
+               withdraw_count AS "withdraw_count!", bet_amount AS "bet_amount!", bet_count AS "bet_count!",
+               valid_bet_amount AS "valid_bet_amount!", win_amount AS "win_amount!", bonus_amount AS "bonus_amount!",
+               fee_amount AS "fee_amount!", royalty_amount AS "royalty_amount!", commission AS "commission!"
+        FROM direct_subs_sums($2, $1, $3, $4, $5)
+        UNION ALL
+        SELECT row_number() OVER (ORDER BY lower(s.username)), s.guid, s.username, s.nick_name, NULL, t.*
+        FROM (SELECT guid, username, nick_name FROM direct_sub($2, $1, $3) WHERE is_live AND is_named
+              ORDER BY lower(username) LIMIT $6 OFFSET $7) AS s
+        CROSS JOIN LATERAL team_sums(s.guid, $1, $4, $5) AS t
+        ORDER BY "place!"
+        "#,
+        scope.id().0,
+        agent.0,
+        filter.keyword.as_deref(),
+        range.first,
+        range.last,
+        page.limit(),
+        page.offset(),
+        cap + 1,
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut all = SubsPage {
+        subs: Vec::with_capacity(rows.len()),
+        found: 0,
+        totals: Totals::default(),
+    };
+    for row in rows {
+        match row.guid {
+            Some(guid) => all.subs.push(SubTotals {
+                totals: totals!(row),
+                guid,
+                username: row.username,
+                nick_name: row.nick_name,
+            }),
+            // The row of the sums.
+            None => {
+                all.found = row.found.unwrap_or_default();
+                all.totals = totals!(row);
+            }
+        }
+    }
+    Ok(all)
+}
+
 /// Over the whole range, by username; subs without activity too.
 pub fn by_sub<'t>(
     tx: &'t mut Tx,
@@ -42,33 +119,17 @@ pub fn by_sub<'t>(
 ) -> Rows<'t, SubTotals> {
     let fetched = sqlx::query!(
         r#"
-        WITH shown AS MATERIALIZED (
-            SELECT s.guid, s.username, s.nick_name FROM agent s
-            WHERE s.parent_guid = $2 AND s.status <> 'deleted' AND brand_status(s.guid, $1) IS NOT NULL
-              AND ($3::text IS NULL OR starts_with(lower(s.username), lower($3))
-                   OR starts_with(lower(s.nick_name), lower($3)))
-            ORDER BY lower(s.username) LIMIT $6 OFFSET $7
-        )
-        SELECT s.guid, s.username, s.nick_name, t.new_players AS "new_players!", t.new_subs AS "new_subs!",
-               t.player_days AS "player_days!", t.ftd_count AS "ftd_count!", t.ftd_amount AS "ftd_amount!",
-               t.deposit_amount AS "deposit_amount!", t.deposit_count AS "deposit_count!",
-               t.withdraw_amount AS "withdraw_amount!", t.withdraw_count AS "withdraw_count!",
-               t.bet_amount AS "bet_amount!", t.bet_count AS "bet_count!", t.valid_bet_amount AS "valid_bet_amount!",
-               t.win_amount AS "win_amount!", t.bonus_amount AS "bonus_amount!", t.fee_amount AS "fee_amount!",
+        SELECT s.guid AS "guid!", s.username AS "username!", s.nick_name, t.new_players AS "new_players!",
+               t.new_subs AS "new_subs!", t.player_days AS "player_days!", t.ftd_count AS "ftd_count!",
+               t.ftd_amount AS "ftd_amount!", t.deposit_amount AS "deposit_amount!",
+               t.deposit_count AS "deposit_count!", t.withdraw_amount AS "withdraw_amount!",
+               t.withdraw_count AS "withdraw_count!", t.bet_amount AS "bet_amount!", t.bet_count AS "bet_count!",
+               t.valid_bet_amount AS "valid_bet_amount!", t.win_amount AS "win_amount!",
+               t.bonus_amount AS "bonus_amount!", t.fee_amount AS "fee_amount!",
                t.royalty_amount AS "royalty_amount!", t.commission AS "commission!"
-        FROM shown s CROSS JOIN LATERAL (
-            SELECT coalesce(sum(d.new_players)::bigint, 0) AS new_players, coalesce(sum(d.new_subs)::bigint, 0) AS new_subs,
-                   coalesce(sum(d.active_players)::bigint, 0) AS player_days, coalesce(sum(d.ftd_count)::bigint, 0) AS ftd_count,
-                   coalesce(sum(d.ftd_amount), 0) AS ftd_amount, coalesce(sum(d.deposit_amount), 0) AS deposit_amount,
-                   coalesce(sum(d.deposit_count)::bigint, 0) AS deposit_count,
-                   coalesce(sum(d.withdraw_amount), 0) AS withdraw_amount,
-                   coalesce(sum(d.withdraw_count)::bigint, 0) AS withdraw_count, coalesce(sum(d.bet_amount), 0) AS bet_amount,
-                   coalesce(sum(d.bet_count)::bigint, 0) AS bet_count, coalesce(sum(d.valid_bet_amount), 0) AS valid_bet_amount,
-                   coalesce(sum(d.win_amount), 0) AS win_amount, coalesce(sum(d.bonus_amount), 0) AS bonus_amount,
-                   coalesce(sum(d.fee_amount), 0) AS fee_amount, coalesce(sum(d.royalty_amount), 0) AS royalty_amount,
-                   coalesce(sum(d.commission), 0) AS commission
-            FROM agent_stat_daily d
-            WHERE d.brand_id = $1 AND d.agent_id = s.guid AND d.scope = 'team' AND d.stat_date BETWEEN $4 AND $5) t
+        FROM (SELECT guid, username, nick_name FROM direct_sub($2, $1, $3) WHERE is_live AND is_named
+              ORDER BY lower(username) LIMIT $6 OFFSET $7) AS s
+        CROSS JOIN LATERAL team_sums(s.guid, $1, $4, $5) AS t
         ORDER BY lower(s.username)
         "#,
         scope.id().0,
@@ -101,12 +162,8 @@ pub async fn count_subs(
 ) -> Result<i64, DbError> {
     let count = sqlx::query_scalar!(
         r#"
-        SELECT count(*) AS "count!" FROM (
-            SELECT FROM agent s
-            WHERE s.parent_guid = $2 AND s.status <> 'deleted' AND brand_status(s.guid, $1) IS NOT NULL
-              AND ($3::text IS NULL OR starts_with(lower(s.username), lower($3))
-                   OR starts_with(lower(s.nick_name), lower($3)))
-            LIMIT $4) AS counted
+        SELECT count(*) AS "count!"
+        FROM (SELECT FROM direct_sub($2, $1, $3) WHERE is_live AND is_named LIMIT $4) AS counted
         "#,
         scope.id().0,
         agent.0,
@@ -136,18 +193,15 @@ pub fn by_day<'t>(
 ) -> Rows<'t, SubDay> {
     let fetched = sqlx::query!(
         r#"
-        SELECT d.stat_date, s.guid, s.username, s.nick_name, d.new_players::bigint AS "new_players!",
+        SELECT d.stat_date, s.guid AS "guid!", s.username AS "username!", s.nick_name, d.new_players::bigint AS "new_players!",
                d.new_subs::bigint AS "new_subs!", d.active_players::bigint AS "player_days!",
                d.ftd_count::bigint AS "ftd_count!", d.ftd_amount, d.deposit_amount,
                d.deposit_count::bigint AS "deposit_count!", d.withdraw_amount,
                d.withdraw_count::bigint AS "withdraw_count!", d.bet_amount, d.bet_count::bigint AS "bet_count!",
                d.valid_bet_amount, d.win_amount, d.bonus_amount, d.fee_amount, d.royalty_amount, d.commission
-        FROM agent s
+        FROM (SELECT guid, username, nick_name FROM direct_sub($2, $1, $3) WHERE is_live AND is_named OFFSET 0) AS s
         JOIN agent_stat_daily d ON d.brand_id = $1 AND d.agent_id = s.guid AND d.scope = 'team'
              AND d.stat_date BETWEEN $4 AND $5
-        WHERE s.parent_guid = $2 AND s.status <> 'deleted' AND brand_status(s.guid, $1) IS NOT NULL
-          AND ($3::text IS NULL OR starts_with(lower(s.username), lower($3))
-               OR starts_with(lower(s.nick_name), lower($3)))
         ORDER BY d.stat_date DESC, lower(s.username) LIMIT $6 OFFSET $7
         "#,
         scope.id().0,
@@ -183,24 +237,13 @@ pub async fn summary(
 ) -> Result<(i64, Totals), DbError> {
     let row = sqlx::query!(
         r#"
-        SELECT count(*) AS "days!", coalesce(sum(d.new_players)::bigint, 0) AS "new_players!",
-               coalesce(sum(d.new_subs)::bigint, 0) AS "new_subs!", coalesce(sum(d.active_players)::bigint, 0) AS "player_days!",
-               coalesce(sum(d.ftd_count)::bigint, 0) AS "ftd_count!", coalesce(sum(d.ftd_amount), 0) AS "ftd_amount!",
-               coalesce(sum(d.deposit_amount), 0) AS "deposit_amount!",
-               coalesce(sum(d.deposit_count)::bigint, 0) AS "deposit_count!",
-               coalesce(sum(d.withdraw_amount), 0) AS "withdraw_amount!",
-               coalesce(sum(d.withdraw_count)::bigint, 0) AS "withdraw_count!",
-               coalesce(sum(d.bet_amount), 0) AS "bet_amount!", coalesce(sum(d.bet_count)::bigint, 0) AS "bet_count!",
-               coalesce(sum(d.valid_bet_amount), 0) AS "valid_bet_amount!",
-               coalesce(sum(d.win_amount), 0) AS "win_amount!", coalesce(sum(d.bonus_amount), 0) AS "bonus_amount!",
-               coalesce(sum(d.fee_amount), 0) AS "fee_amount!", coalesce(sum(d.royalty_amount), 0) AS "royalty_amount!",
-               coalesce(sum(d.commission), 0) AS "commission!"
-        FROM agent s
-        JOIN agent_stat_daily d ON d.brand_id = $1 AND d.agent_id = s.guid AND d.scope = 'team'
-             AND d.stat_date BETWEEN $4 AND $5
-        WHERE s.parent_guid = $2 AND s.status <> 'deleted' AND brand_status(s.guid, $1) IS NOT NULL
-          AND ($3::text IS NULL OR starts_with(lower(s.username), lower($3))
-               OR starts_with(lower(s.nick_name), lower($3)))
+        SELECT days AS "days!", new_players AS "new_players!", new_subs AS "new_subs!", player_days AS "player_days!",
+               ftd_count AS "ftd_count!", ftd_amount AS "ftd_amount!", deposit_amount AS "deposit_amount!",
+               deposit_count AS "deposit_count!", withdraw_amount AS "withdraw_amount!",
+               withdraw_count AS "withdraw_count!", bet_amount AS "bet_amount!", bet_count AS "bet_count!",
+               valid_bet_amount AS "valid_bet_amount!", win_amount AS "win_amount!", bonus_amount AS "bonus_amount!",
+               fee_amount AS "fee_amount!", royalty_amount AS "royalty_amount!", commission AS "commission!"
+        FROM direct_subs_sums($2, $1, $3, $4, $5)
         "#,
         scope.id().0,
         agent.0,

@@ -6,13 +6,10 @@ use agent_domain::{
     portal::report::{GroupBy, StatScope, days_before},
     problem::Code,
 };
-use agent_persistence::{
-    Tx,
-    portal::{
-        downline::downline,
-        home::{self as store, Activity, Holdings},
-        home_rank::{self, RankRow},
-    },
+use agent_persistence::portal::{
+    downline::downline,
+    home::{self as store, Activity, Holdings, Step},
+    home_rank::{self, RankRow},
 };
 use chrono::NaiveDate;
 use qrcode::{QrCode, render::svg};
@@ -59,12 +56,11 @@ pub async fn summary(app: &App, asked: Asked<'_>, range: DayRange) -> Result<Sum
         first: before.first,
         last: range.last,
     };
-    let mut tx = app.core.db.snapshot().await?;
     let starts = [before.first, range.first];
-    let periods = periods(&mut tx, asked, whole, &starts).await?;
-    let agent = asked.principal.agent();
-    let holdings = store::holdings(&mut tx, asked.scope, agent, asked.whose).await?;
-    drop(tx);
+    let Asked { scope, whose, .. } = asked;
+    let (pool, agent) = (app.core.db.pool(), asked.principal.agent());
+    let (holdings, steps) = store::overview(pool, scope, agent, whose, whole, &starts).await?;
+    let periods = without_gaps(&starts, steps);
     Ok(Summary {
         current: periods[1],
         previous: periods[0],
@@ -84,30 +80,23 @@ pub async fn trend(
     group_by: GroupBy,
 ) -> Result<Vec<Period>, Problem> {
     let starts = group_by.starts(range);
-    let mut tx = app.core.db.snapshot().await?;
-    let periods = periods(&mut tx, asked, range, &starts).await?;
-    drop(tx);
-    Ok(periods)
+    let Asked { scope, whose, .. } = asked;
+    let (pool, agent) = (app.core.db.pool(), asked.principal.agent());
+    let steps = store::activity(pool, scope, agent, whose, range, &starts).await?;
+    Ok(without_gaps(&starts, steps))
 }
 
 /// One period for each start.
-async fn periods(
-    tx: &mut Tx,
-    asked: Asked<'_>,
-    range: DayRange,
-    starts: &[NaiveDate],
-) -> Result<Vec<Period>, Problem> {
-    let Asked { scope, whose, .. } = asked;
-    let agent = asked.principal.agent();
+fn without_gaps(starts: &[NaiveDate], steps: Vec<Step<Activity>>) -> Vec<Period> {
     let period = |start: &NaiveDate| Period {
         start: *start,
         activity: Activity::default(),
     };
     let mut periods: Vec<Period> = starts.iter().map(period).collect();
-    for step in store::activity(tx, scope, agent, whose, range, starts).await? {
+    for step in steps {
         periods[step.index].activity = step.value;
     }
-    Ok(periods)
+    periods
 }
 
 /// The players who did most.
@@ -124,15 +113,16 @@ pub async fn top_players(
 ) -> Result<Vec<RankRow>, Problem> {
     let Asked { scope, whose, .. } = asked;
     let agent = asked.principal.agent();
-    let own = downline(app.core.db.pool(), scope, agent, agent).await?;
+    let pool = app.core.db.pool();
+    let own = downline(pool, scope, agent, agent).await?;
     let own = own.ok_or_else(Problem::not_found)?;
-    let mut tx = app.core.db.report().await?;
-    let done = store::activity(&mut tx, scope, agent, whose, range, &[range.first]).await?;
+    let done = store::activity(pool, scope, agent, whose, range, &[range.first]).await?;
     let player_days: i64 = done.iter().map(|step| step.value.totals.player_days).sum();
     if player_days > RANKABLE_PLAYER_DAYS {
         let detail = "too many players were active on those days; ask for fewer days";
         return Err(Problem::new(Code::RangeTooLong, detail));
     }
+    let mut tx = app.core.db.report().await?;
     let rows = home_rank::players(&mut tx, scope, &own, whose, range, by, limit).await?;
     drop(tx);
     Ok(rows)

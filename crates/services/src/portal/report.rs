@@ -29,13 +29,9 @@ pub async fn statistic(
     range: DayRange,
     page: PageRequest,
 ) -> Result<Page<SubTotals, Totals>, Problem> {
-    let agent = principal.agent();
-    let mut tx = app.core.db.snapshot().await?;
-    let items = collect(store::by_sub(&mut tx, scope, agent, filter, range, page)).await?;
-    let count = store::count_subs(&mut tx, scope, agent, filter, TOTAL_CAP).await?;
-    let (_, totals) = store::summary(&mut tx, scope, agent, filter, range).await?;
-    drop(tx);
-    Ok(Page::new(items, count, page, Some(totals)))
+    let (pool, agent) = (app.core.db.pool(), principal.agent());
+    let found = store::page_by_sub(pool, scope, agent, filter, range, page, TOTAL_CAP).await?;
+    Ok(Page::new(found.subs, found.found, page, Some(found.totals)))
 }
 
 /// Every sub of [`statistic`].
