@@ -8,7 +8,7 @@ use agent_persistence::outbox;
 use agent_services::{Clock, Core, outbox_operate, wiring};
 use agent_telemetry::Metrics;
 use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::json;
 
 /// Shown of `parked` unless asked for more.
@@ -35,29 +35,21 @@ pub(super) enum Command {
         /// Ids as `parked` shows them, or `all`.
         #[arg(required = true, value_name = "ID|all")]
         which: Vec<String>,
-        #[command(flatten)]
-        by: By,
+        /// Name of the operator in the audit log.
+        #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
+        by: String,
     },
     /// Publish kept events again, with the same event ids.
     Replay(replay::ReplayArgs),
 }
 
-/// Who does it, for the audit log.
-#[derive(Args)]
-pub(in crate::command) struct By {
-    /// Name of the operator in the audit log.
-    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
-    by: String,
-}
-
-impl By {
-    fn operator(&self) -> anyhow::Result<String> {
-        let name = self.by.trim();
-        if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-            bail!("--by: a name of 1 to 100 characters");
-        }
-        Ok(format!("operator:{name}"))
+/// What `--by` gives, as it stands in the audit log.
+fn operator(by: &str) -> anyhow::Result<String> {
+    let name = by.trim();
+    if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
+        bail!("--by: a name of 1 to 100 characters");
     }
+    Ok(format!("operator:{name}"))
 }
 
 pub(super) async fn run(settings: ApiSettings, command: Command) -> anyhow::Result<()> {
@@ -115,7 +107,7 @@ async fn parked(core: &Core, limit: u32, as_json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn retry(core: &Core, which: &[String], by: &By) -> anyhow::Result<()> {
+async fn retry(core: &Core, which: &[String], by: &str) -> anyhow::Result<()> {
     let ids = match which {
         [all] if all == "all" => None,
         ids => {
@@ -124,7 +116,7 @@ async fn retry(core: &Core, which: &[String], by: &By) -> anyhow::Result<()> {
             Some(ids.context("ids are numbers; or `all` alone")?)
         }
     };
-    let retried = outbox_operate::retry_parked(core, &by.operator()?, ids.as_deref()).await?;
+    let retried = outbox_operate::retry_parked(core, &operator(by)?, ids.as_deref()).await?;
     if retried == 0 {
         bail!("none of them is parked");
     }

@@ -8,7 +8,7 @@ use anyhow::ensure;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 
-use super::By;
+use super::operator;
 
 #[derive(Args)]
 pub(in crate::command) struct ReplayArgs {
@@ -24,8 +24,15 @@ pub(in crate::command) struct ReplayArgs {
     /// Only count them.
     #[arg(long)]
     dry_run: bool,
-    #[command(flatten)]
-    by: By,
+    /// Name of the operator in the audit log.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "USER",
+        hide_env_values = true,
+        required_unless_present = "dry_run"
+    )]
+    by: Option<String>,
 }
 
 /// One end of a range.
@@ -67,7 +74,6 @@ fn range(from: Bound, to: Option<Bound>, now: DateTime<Utc>) -> ReplayRange {
 }
 
 pub(super) async fn run(core: &Core, args: &ReplayArgs) -> anyhow::Result<()> {
-    let operator = args.by.operator()?;
     let range = range(args.from, args.to, core.clock.now());
     let count = outbox::count_kept(core.db.pool(), &range, args.limit + 1).await?;
     ensure!(count > 0, "no event is kept of this range");
@@ -79,6 +85,8 @@ pub(super) async fn run(core: &Core, args: &ReplayArgs) -> anyhow::Result<()> {
     if args.dry_run {
         return super::super::say(&format!("{count} events would be published again"));
     }
+    // There is one, unless it is a dry run.
+    let operator = operator(args.by.as_deref().unwrap_or_default())?;
     let fed = outbox_operate::replay(core, &operator, &range).await?;
     super::super::say(&format!(
         "{fed} of {count} events are published again; the others wait already"
