@@ -14,7 +14,7 @@ pub mod ops;
 pub mod portal;
 pub mod state;
 
-use std::sync::Arc;
+use std::{panic::resume_unwind, sync::Arc};
 
 use agent_telemetry::Metrics;
 use axum::{Router, middleware::from_fn_with_state};
@@ -59,34 +59,33 @@ fn public() -> OpenApiRouter<RouteState> {
 }
 
 /// Routes of signed-in agents that may serve the brand of the host (P-154). Each feature mounts its
-/// own; none of them can mount a public one.
-fn signed_in() -> OpenApiRouter<RouteState> {
+/// own; none of them can mount a public one. They are made one after the other: each brings a tree for
+/// the OpenAPI document, and the allocator would keep the megabytes that all of them take at once.
+fn signed_in() -> impl Iterator<Item = OpenApiRouter<RouteState>> {
     let features = [
-        auth::signed_in(),
-        edit::signed_in(),
-        profile::signed_in(),
-        withdraw::signed_in(),
-        bank::signed_in(),
-        common::signed_in(),
-        coupon::signed_in(),
-        coupon_logs::signed_in(),
-        player_list::signed_in(),
-        player::signed_in(),
-        home::signed_in(),
-        home_rank::signed_in(),
-        report::signed_in(),
-        messages::signed_in(),
-        provider::signed_in(),
-        provider_income::signed_in(),
-        sub::signed_in(),
-        sub_tree::signed_in(),
-        sub_add::signed_in(),
-        sub_edit::signed_in(),
-        sub_reset::signed_in(),
+        auth::signed_in,
+        edit::signed_in,
+        profile::signed_in,
+        withdraw::signed_in,
+        bank::signed_in,
+        common::signed_in,
+        coupon::signed_in,
+        coupon_logs::signed_in,
+        player_list::signed_in,
+        player::signed_in,
+        home::signed_in,
+        home_rank::signed_in,
+        report::signed_in,
+        messages::signed_in,
+        provider::signed_in,
+        provider_income::signed_in,
+        sub::signed_in,
+        sub_tree::signed_in,
+        sub_add::signed_in,
+        sub_edit::signed_in,
+        sub_reset::signed_in,
     ];
-    features
-        .into_iter()
-        .fold(OpenApiRouter::new(), |all, feature| all.merge(feature))
+    features.into_iter().map(|feature: fn() -> _| feature())
 }
 
 /// Routes that belong to no brand.
@@ -108,9 +107,11 @@ pub fn router(
     edge: EdgeSettings,
     metrics: Arc<Metrics>,
 ) -> Result<Router, serde_json::Error> {
-    let document = Bytes::from(serde_json::to_vec(&document())?);
+    let document = written_document()?;
     let (new_public, _) = public().split_for_parts();
-    let (new_signed, _) = signed_in().split_for_parts();
+    let new_signed = signed_in().fold(Router::new(), |all, feature| {
+        all.merge(feature.split_for_parts().0)
+    });
     let (old_public, old_signed) = (legacy::portal::public(), legacy::portal::signed_in());
     // The mark is outermost, so that what the layers inside refuse is counted for an old path too.
     let old = mark(behind_layers(state, old_public.router, old_signed.router));
@@ -140,18 +141,24 @@ fn behind_layers(
 #[must_use]
 pub fn document() -> OpenApi {
     let mut document = openapi::frame();
-    let parts = [
-        (public().into_openapi(), false),
-        (signed_in().into_openapi(), true),
-        (ops_routes().into_openapi(), false),
-    ];
-    for (mut part, signed) in parts {
+    let unsigned = [public().into_openapi(), ops_routes().into_openapi()];
+    let unsigned = unsigned.map(|part| (part, false));
+    let signed_in = signed_in().map(|feature| (feature.into_openapi(), true));
+    for (mut part, signed) in unsigned.into_iter().chain(signed_in) {
         openapi::complete(&mut part, signed);
         document.merge(part);
     }
     openapi::describe_answers(&mut document);
     openapi::describe_requests(&mut document);
     document
+}
+
+/// The document as it is sent. A thread of its own makes it: its tree takes megabytes too, and the
+/// allocator gives them back only where nothing that stays lies between its parts.
+fn written_document() -> Result<Bytes, serde_json::Error> {
+    let writing = std::thread::spawn(|| serde_json::to_vec(&document()));
+    let written = writing.join().unwrap_or_else(|panic| resume_unwind(panic));
+    written.map(Bytes::from)
 }
 
 /// Every old path with what it runs, and whether it needs a session.
