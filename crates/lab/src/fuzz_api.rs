@@ -70,7 +70,7 @@ async fn fuzz(args: &Args) -> anyhow::Result<()> {
     seed::run(&stage.lab()?, &seed::Args::demo()).await?;
     stage.start_api().await?;
     // Whatever the program writes down goes with the stage.
-    let folder = stage.dir.join("fuzz");
+    let folder = stage.folder().join("fuzz");
     private_directory(&folder, 0o700)?;
     let status = program(args, &stage)
         .current_dir(&folder)

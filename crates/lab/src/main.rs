@@ -20,6 +20,7 @@ mod out;
 mod plans;
 mod rig;
 mod seed;
+mod servers;
 mod sms;
 mod stage;
 mod stream;

@@ -4,53 +4,39 @@ use std::{
     collections::BTreeMap,
     future::Future,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use agent_config::{ApiSettings, Env};
-use agent_devenv::{
-    EnsureOptions, PostgresConfig, PostgresProfile, PostgresServer, RedisConfig, RedisServer,
-    ensure, net::free_port, private_directory, workspace_root,
-};
-use agent_persistence::migrate;
+use agent_devenv::PostgresProfile;
 use anyhow::{Context as _, bail};
 use axum::{Router, routing::post};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{
-    context::Lab,
-    rig::servers::{Postgres, Redis},
-};
+use crate::{context::Lab, servers::Servers};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// All of it goes with this value.
 pub(crate) struct Stage {
     pub(crate) address: SocketAddr,
-    /// Folder that is deleted at the end.
-    pub(crate) dir: PathBuf,
     environment: BTreeMap<String, String>,
     api: Option<Child>,
-    _servers: (Postgres, Redis),
+    servers: Servers,
 }
 
 impl Stage {
     /// Servers with the newest schema and nothing in it; the API does not run yet. The settings
     /// given count beside those that every stage needs.
     pub(crate) async fn set(overrides: &[(&str, String)]) -> anyhow::Result<Self> {
-        let dir = std::env::temp_dir().join(format!("agent-lab-{}", std::process::id()));
-        // The servers run as another user where this one is root.
-        private_directory(&dir, 0o711)?;
-        let (postgres_port, redis_port) = (free_port()?, free_port()?);
+        let servers = Servers::start(PostgresProfile::Throwaway).await?;
         let address = free_address()?;
-        let servers = servers(&dir, postgres_port, redis_port)?;
-        let database = format!("postgres://postgres@127.0.0.1:{postgres_port}/postgres");
         let mut environment = keys();
         for (name, value) in [
-            ("DATABASE_URL", database.clone()),
-            ("REDIS_URL", format!("redis://127.0.0.1:{redis_port}/0")),
+            ("DATABASE_URL", servers.database.clone()),
+            ("REDIS_URL", servers.redis_url.clone()),
             ("HTTP_LISTEN", address.to_string()),
             ("METRICS_LISTEN", "127.0.0.1:0".to_owned()),
             ("SMS_URL", sms_provider().await?),
@@ -60,15 +46,17 @@ impl Stage {
         {
             environment.insert(name.to_owned(), value);
         }
-        let stage = Self {
+        Ok(Self {
             address,
-            dir,
             environment,
             api: None,
-            _servers: servers,
-        };
-        migrate::run(&database).await?;
-        Ok(stage)
+            servers,
+        })
+    }
+
+    /// Deleted at the end.
+    pub(crate) fn folder(&self) -> &Path {
+        self.servers.folder()
     }
 
     /// The settings of this stage, and connections made from them.
@@ -106,8 +94,6 @@ impl Drop for Stage {
             api.kill().ok();
             api.wait().ok();
         }
-        // Only space is lost where it stays.
-        std::fs::remove_dir_all(&self.dir).ok();
     }
 }
 
@@ -121,30 +107,6 @@ pub(crate) async fn until_interrupted<T>(
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
         _ = terminate.recv() => bail!("interrupted"),
     }
-}
-
-fn servers(dir: &Path, postgres_port: u16, redis_port: u16) -> anyhow::Result<(Postgres, Redis)> {
-    let tools = ensure(&EnsureOptions::from_environment(&workspace_root()))?;
-    let postgres = PostgresConfig {
-        data_dir: dir.join("postgres"),
-        port: postgres_port,
-        profile: PostgresProfile::Throwaway,
-        password: None,
-        log: dir.join("postgres.log"),
-        template_cache: None,
-    };
-    let redis = RedisConfig {
-        dir: dir.join("redis"),
-        port: redis_port,
-        durable: false,
-        databases: 1,
-        password: None,
-        log: dir.join("redis.log"),
-    };
-    Ok((
-        Postgres(PostgresServer::start(&tools.postgres, &postgres)?),
-        Redis(RedisServer::start(&tools.redis, &redis)?),
-    ))
 }
 
 /// Keys that are used here and nowhere else.

@@ -9,7 +9,7 @@ mod populated;
 mod recorder;
 pub(crate) mod server_log;
 pub(crate) mod servers;
-mod site;
+pub(crate) mod site;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 

@@ -56,11 +56,11 @@ pub(super) fn postgres(
     PostgresServer::start(&tools.postgres, &config)
 }
 
-pub(super) fn database(port: u16) -> String {
+pub(crate) fn database(port: u16) -> String {
     format!("postgres://postgres@127.0.0.1:{port}/postgres")
 }
 
-pub(super) fn redis(tools: &Tools, dir: &Path, port: u16) -> Result<RedisServer, DevEnvError> {
+pub(crate) fn redis(tools: &Tools, dir: &Path, port: u16) -> Result<RedisServer, DevEnvError> {
     let config = RedisConfig {
         dir: dir.join("redis"),
         port,

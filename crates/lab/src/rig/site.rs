@@ -27,7 +27,7 @@ pub(super) struct Site {
 }
 
 /// Deleted with this value.
-pub(super) struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Drop for Folder {
     fn drop(&mut self) {

@@ -28,7 +28,7 @@ pub(in crate::bench) async fn run(extent: Extent) -> anyhow::Result<Vec<Figure>>
     stage.sql("SELECT pg_reload_conf()").await?;
     let worker = stage.worker("bench-idle")?;
     sleep(SETTLE).await;
-    let mut log = ServerLog::new(stage.log());
+    let mut log = ServerLog::new(stage.servers.log());
     log.news()?;
     let (cpu, started) = (worker.cpu_seconds()?, Instant::now());
     sleep(WHOLE_ROUNDS.max(Duration::from_secs(u64::from(extent.seconds)))).await;

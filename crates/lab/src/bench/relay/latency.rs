@@ -84,12 +84,12 @@ pub(in crate::bench) async fn run(extent: Extent) -> anyhow::Result<Vec<Figure>>
 
 /// Signal, read, append: no more than that.
 async fn bare_loop(stage: &Stage) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
-    let client = redis::Client::open(stage.redis_url.as_str())?;
+    let client = redis::Client::open(stage.servers.redis_url.as_str())?;
     let mut signals = client.get_async_pubsub().await?;
     signals.subscribe(Channel::OutboxWake.name()).await?;
     let pool = PgPoolOptions::new().max_connections(1);
-    let pool = pool.connect(&stage.database_url).await?;
-    let mut redis = stage::connect(&stage.redis_url).await?;
+    let pool = pool.connect(&stage.servers.database).await?;
+    let mut redis = stage::connect(&stage.servers.redis_url).await?;
     let mut after: (DateTime<Utc>, i64) = sqlx::query_as(
         "SELECT occurred_at, id FROM agent_outbox ORDER BY occurred_at DESC, id DESC LIMIT 1",
     )
@@ -109,7 +109,7 @@ async fn measure(stage: &Stage, events: usize) -> anyhow::Result<Turn> {
     let (wake, stop) = (WakeSignal::default(), CancellationToken::new());
     let signalling = tokio::spawn(signals(stage, &wake, &stop)?);
     let (sender, mut arrivals) = mpsc::channel(EVENTS_ON_THE_WAY);
-    let reading = tokio::spawn(read_stream(stage.redis_url.clone(), sender));
+    let reading = tokio::spawn(read_stream(stage.servers.redis_url.clone(), sender));
     sleep(Duration::from_millis(200)).await;
     let mut committed = HashMap::new();
     let mut ticks = interval(Duration::from_secs(1) / RATE);
@@ -153,7 +153,7 @@ pub(super) fn signals(
     stop: &CancellationToken,
 ) -> anyhow::Result<impl Future<Output = ()> + Send + 'static + use<>> {
     let kv = Kv::open(KvSettings {
-        url: stage.redis_url.clone(),
+        url: stage.servers.redis_url.clone(),
         channel_prefix: String::new(),
         response_timeout: Duration::from_secs(1),
     })?;

@@ -3,22 +3,18 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use agent_devenv::{
-    EnsureOptions, PostgresConfig, PostgresProfile, PostgresServer, RedisConfig, RedisServer,
-    ensure, net::free_port, private_directory, workspace_root,
-};
+use agent_devenv::PostgresProfile;
 use agent_kv::keys::STREAM;
-use agent_persistence::migrate;
 use anyhow::{Context as _, ensure};
 use redis::aio::MultiplexedConnection;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use super::cpu;
+use crate::servers::Servers;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Nothing that is waited for takes longer, also in a build that is not optimised.
@@ -26,14 +22,10 @@ const DEADLINE: Duration = Duration::from_secs(180);
 
 /// All of it goes with this value.
 pub(super) struct Stage {
-    pub(super) database_url: String,
-    pub(super) redis_url: String,
     /// Under the owner's rights.
     pub(super) owner: PgPool,
     pub(super) redis: MultiplexedConnection,
-    postgres: PostgresServer,
-    redis_server: RedisServer,
-    dir: PathBuf,
+    pub(super) servers: Servers,
 }
 
 impl Stage {
@@ -42,41 +34,12 @@ impl Stage {
     }
 
     pub(super) async fn set_with(profile: PostgresProfile) -> anyhow::Result<Self> {
-        let dir = std::env::temp_dir().join(format!("agent-lab-relay-{}", std::process::id()));
-        // The servers run as another user where this one is root.
-        private_directory(&dir, 0o711)?;
-        let (postgres_port, redis_port) = (free_port()?, free_port()?);
-        let tools = ensure(&EnsureOptions::from_environment(&workspace_root()))?;
-        let postgres = PostgresConfig {
-            data_dir: dir.join("postgres"),
-            port: postgres_port,
-            profile,
-            password: None,
-            log: dir.join("postgres.log"),
-            template_cache: None,
-        };
-        let redis = RedisConfig {
-            dir: dir.join("redis"),
-            port: redis_port,
-            durable: false,
-            databases: 1,
-            password: None,
-            log: dir.join("redis.log"),
-        };
-        let postgres = PostgresServer::start(&tools.postgres, &postgres)?;
-        let redis_server = RedisServer::start(&tools.redis, &redis)?;
-        let database_url = format!("postgres://postgres@127.0.0.1:{postgres_port}/postgres");
-        migrate::run(&database_url).await?;
+        let servers = Servers::start(profile).await?;
         let owner = PgPoolOptions::new().max_connections(2);
-        let redis_url = format!("redis://127.0.0.1:{redis_port}/0");
         Ok(Self {
-            owner: owner.connect(&database_url).await?,
-            redis: connect(&redis_url).await?,
-            database_url,
-            redis_url,
-            postgres,
-            redis_server,
-            dir,
+            owner: owner.connect(&servers.database).await?,
+            redis: connect(&servers.redis_url).await?,
+            servers,
         })
     }
 
@@ -142,13 +105,8 @@ impl Stage {
 
     /// What Postgres and Redis have used of a core, in seconds.
     pub(super) fn servers_cpu_seconds(&self) -> anyhow::Result<f64> {
-        let postgres = self.postgres.id().pid;
-        Ok(cpu::seconds_of_family(postgres)? + cpu::seconds(self.redis_server.id().pid)?)
-    }
-
-    /// Where Postgres writes its log.
-    pub(super) fn log(&self) -> PathBuf {
-        self.dir.join("postgres.log")
+        let (postgres, redis) = (&self.servers.postgres.0, &self.servers.redis.0);
+        Ok(cpu::seconds_of_family(postgres.id().pid)? + cpu::seconds(redis.id().pid)?)
     }
 
     pub(super) async fn forget_stream(&mut self) -> anyhow::Result<()> {
@@ -192,8 +150,8 @@ impl Stage {
         settings: &[(&str, &str)],
     ) -> anyhow::Result<Worker> {
         let environment: BTreeMap<_, _> = [
-            ("DATABASE_URL", self.database_url.as_str()),
-            ("REDIS_URL", self.redis_url.as_str()),
+            ("DATABASE_URL", self.servers.database.as_str()),
+            ("REDIS_URL", self.servers.redis_url.as_str()),
             ("WORKER_INSTANCE", name),
             ("WORKER_LISTEN", "127.0.0.1:0"),
             ("LOG_FILTER", "error"),
@@ -209,15 +167,6 @@ impl Stage {
             .spawn()
             .with_context(|| format!("cannot start {}", binary.display()))?;
         Ok(Worker(child))
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        self.postgres.stop(PATIENCE);
-        self.redis_server.stop(PATIENCE);
-        // Only space is lost when this fails.
-        fs::remove_dir_all(&self.dir).ok();
     }
 }
 

@@ -46,7 +46,7 @@ async fn rate(stage: &Stage, time: Duration, wake: Option<&WakeSignal>) -> anyho
     let pool = PgPoolOptions::new()
         .max_connections(WRITERS)
         .min_connections(WRITERS);
-    let pool = pool.connect(&stage.database_url).await?;
+    let pool = pool.connect(&stage.servers.database).await?;
     let mut writers = JoinSet::new();
     let started = Instant::now();
     for _ in 0..WRITERS {
