@@ -1,10 +1,6 @@
 -- What the dashboard and the reports of direct subs read, so that the largest agents wait hardly longer
 -- than the others.
 
--- Agents of a team are counted from the index alone.
-DROP INDEX agent_path;
-CREATE INDEX agent_path ON agent (path text_pattern_ops) INCLUDE (guid, status, created_on);
-
 -- What the teams of all direct subs did on a day together, be the subs deleted or on the brand or not:
 -- the sums over the rows of scope 'team' of `agent_stat_daily`, of which there are `sub_days`.
 CREATE TABLE agent_subs_stat_daily (
@@ -98,7 +94,9 @@ LANGUAGE sql STABLE AS $$
     SELECT s.guid, s.username, s.nick_name,
            s.status <> 'deleted'
            AND (b.agent_id IS NOT NULL
-                OR (s.created_on = brand AND NOT EXISTS (SELECT FROM agent_brand o WHERE o.agent_id = s.guid))),
+                -- Not NOT EXISTS: the planner may read all brands of all agents for that.
+                OR (s.created_on IS NOT DISTINCT FROM brand
+                    AND (SELECT true FROM agent_brand o WHERE o.agent_id = s.guid LIMIT 1) IS NULL)),
            keyword IS NULL OR coalesce(starts_with(lower(s.username), lower(keyword))
                                        OR starts_with(lower(s.nick_name), lower(keyword)), false)
     FROM agent s LEFT JOIN agent_brand b ON b.agent_id = s.guid AND b.brand_id = brand

@@ -89,8 +89,8 @@ impl fmt::Display for Money {
 /// Sign, fifteen digits, point and four digits: all that an `i64` of ten-thousandths can have.
 const LONGEST: usize = 1 + 15 + 1 + SCALE as usize;
 
-/// As [`fmt::Display`] writes it, in a third of the time: a report has thousands of amounts. What does
-/// not fit is left to that.
+/// As [`fmt::Display`] writes it, but for a zero's sign, in a third of the time: a report has thousands of
+/// amounts. What does not fit is left to that.
 impl Serialize for Money {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut value = self.0;
@@ -291,8 +291,9 @@ mod tests {
             for near in [units - 1, units, units * 7 + 3] {
                 for scale in 0..=8 {
                     same(Decimal::from_i128_with_scale(near, scale));
-                    if near > 0 {
-                        same(Decimal::from_i128_with_scale(-near, 4));
+                    let below_zero = Decimal::from_i128_with_scale(-near, scale);
+                    if !below_zero.round_dp(SCALE).is_zero() {
+                        same(below_zero);
                     }
                 }
             }
@@ -300,5 +301,7 @@ mod tests {
         }
         same(Decimal::MAX);
         same(Decimal::MIN);
+        let nothing = Money("-0.00004".parse().unwrap());
+        assert_eq!(serde_json::to_string(&nothing).unwrap(), "\"0.0000\"");
     }
 }

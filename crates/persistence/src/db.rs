@@ -60,12 +60,7 @@ impl Db {
     pub fn open_for_queues(settings: &DbSettings) -> Result<Self, DbError> {
         Self::open_with(
             settings,
-            &[
-                ("enable_seqscan", "off"),
-                ("enable_bitmapscan", "off"),
-                // What has no index then looks so dear that it would be compiled.
-                ("jit", "off"),
-            ],
+            &[("enable_seqscan", "off"), ("enable_bitmapscan", "off")],
         )
     }
 
@@ -88,6 +83,9 @@ impl Db {
                     milliseconds(settings.idle_in_transaction_timeout),
                 ),
                 ("timezone", "UTC".to_owned()),
+                // Compiling takes longer than the statements that are sent here, however dear the
+                // planner thinks them.
+                ("jit", "off".to_owned()),
                 // A statement that nobody waits for any more ends, and does not count beside the
                 // connections that took its place.
                 ("client_connection_check_interval", "1s".to_owned()),
@@ -220,6 +218,6 @@ fn report_of(timeout: Duration) -> String {
     let milliseconds = timeout.as_millis();
     format!(
         "{SNAPSHOT}; SET LOCAL statement_timeout = {milliseconds}; \
-         SET LOCAL plan_cache_mode = 'force_custom_plan'; SET LOCAL jit = off"
+         SET LOCAL plan_cache_mode = 'force_custom_plan'"
     )
 }

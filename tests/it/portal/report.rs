@@ -150,6 +150,29 @@ async fn p075_subs_that_a_brand_does_not_know_are_not_summed_up() {
     app.finish().await;
 }
 
+/// One that came before brands were noted at agents, and lost its last brand.
+#[tokio::test]
+async fn p075_subs_without_any_brand_are_not_summed_up() {
+    let (app, a, _, agents) = scene().await;
+    let lost = app.agent_under("lost", Some(agents[0].guid), &[&a]).await;
+    bet(&app, &a, &lost, "2026-03-03", 9_000_000).await;
+    roll_up(&app).await;
+    app.as_owner(&format!(
+        "UPDATE agent SET created_on = NULL WHERE guid = {0}; DELETE FROM agent_brand WHERE agent_id = {0}",
+        lost.guid
+    ))
+    .await;
+    let session = app.login(&a.host, "top", &agents[0].password).await;
+    for path in ["/agent/sub/statistic", "/agent/sub/statistic/daily"] {
+        let list = get(&session, &format!("{path}?{MARCH}")).await;
+        assert_eq!(
+            (&list["total"], &list["summary"]["bet_amount"]),
+            (&json!(3), &json!("54320.0000"))
+        );
+    }
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn p076_direct_subs_day_by_day() {
     let (app, a, _, agents) = scene().await;

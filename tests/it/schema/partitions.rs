@@ -239,8 +239,8 @@ async fn q93_functions_with_the_owners_rights_have_a_fixed_search_path() {
     let app = TestApp::spawn().await;
     let functions = "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc \
                      WHERE pronamespace = 'public'::regnamespace AND prosecdef";
-    let known = "agent_end_sessions agent_outbox_drop_expired agent_outbox_ensure_partitions player_set_agent_path \
-                 player_stat_daily_drop_expired player_stat_daily_ensure_partitions stat_mark_changed_days \
+    let known = "agent_end_sessions agent_outbox_drop_expired agent_outbox_ensure_partitions agent_stat_add_to_parent \
+                 player_set_agent_path player_stat_daily_drop_expired player_stat_daily_ensure_partitions stat_mark_changed_days \
                  stat_mark_changed_player stat_mark_days stat_mark_members stat_mark_players stat_mark_recruited \
                  stat_mark_shares";
     assert_eq!(app.text(functions).await, known);

@@ -26,9 +26,14 @@ impl Cores {
         Self { pair }
     }
 
-    /// Whether the load has a core that nothing else of a measurement runs on.
+    /// Whether the load has a core that nothing else of a measurement runs on; two threads of one
+    /// core share it.
     pub(crate) fn are_two(self) -> bool {
-        self.pair.is_some()
+        self.pair.is_some_and(|(load, product)| {
+            let path = format!("/sys/devices/system/cpu/cpu{load}/topology/thread_siblings_list");
+            let siblings = std::fs::read_to_string(path).unwrap_or_default();
+            !includes(&siblings, product)
+        })
     }
 
     /// A command for the load.
@@ -91,6 +96,15 @@ fn ends(list: &str) -> Option<(usize, usize)> {
     (first != last).then_some((first, last))
 }
 
+/// Whether a list such as `0-1,4` has this number.
+fn includes(list: &str, number: usize) -> bool {
+    list.trim().split(',').any(|part| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (first.parse(), last.parse());
+        matches!((first, last), (Ok(first), Ok(last)) if (first..=last).contains(&number))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +116,19 @@ mod tests {
         assert_eq!(ends("2,5"), Some((2, 5)));
         assert_eq!(ends("3"), None);
         assert_eq!(ends(""), None);
+    }
+
+    #[test]
+    fn threads_of_one_core_are_told() {
+        for (list, number, included) in [
+            ("0\n", 1, false),
+            ("0-1\n", 1, true),
+            ("0,2", 2, true),
+            ("0,2", 1, false),
+            ("0-1,4-7", 5, true),
+            ("", 0, false),
+        ] {
+            assert_eq!(includes(list, number), included, "{list} {number}");
+        }
     }
 }

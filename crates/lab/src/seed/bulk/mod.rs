@@ -97,7 +97,8 @@ pub(super) async fn run(pool: &PgPool, db: &Db, count: usize) -> anyhow::Result<
     tx.commit().await?;
     // Lists are read out of indexes alone only where a vacuum has been.
     sqlx::raw_sql(
-        "VACUUM (ANALYZE) player, player_stat_daily, agent_stat_daily, agent_provider_stat_daily, agent_active_daily",
+        "VACUUM (ANALYZE) agent, agent_brand, player, player_stat_daily, agent_stat_daily, agent_subs_stat_daily, \
+                          agent_provider_stat_daily, agent_active_daily",
     )
     .execute(pool)
     .await?;
