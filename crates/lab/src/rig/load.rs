@@ -139,13 +139,11 @@ pub(crate) fn process() -> anyhow::Result<()> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;
     let Order { job, has_core } = serde_json::from_str(&text)?;
-    let wait = if has_core {
-        Wait::Looking
-    } else {
-        Wait::Asleep
-    };
     let shares = match &job.work {
-        Work::Http { .. } => http::run(&job, wait)?,
+        // Clients that look take the core from those that fall due, which would count as slowness
+        // of the product.
+        Work::Http { rate: None, .. } if has_core => http::run(&job, Wait::Looking)?,
+        Work::Http { .. } => http::run(&job, Wait::Asleep)?,
         Work::Sql { .. } | Work::Copy { .. } => runtime()?.block_on(sql::run(&job))?,
         Work::Hash => runtime()?.block_on(hash::run(&job))?,
     };
