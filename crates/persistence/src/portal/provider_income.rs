@@ -71,6 +71,7 @@ pub async fn income(
     range: DayRange,
     whose: StatScope,
 ) -> Result<Option<Vec<IncomeRow>>, DbError> {
+    // The share is what `provider_share` gives: called for each provider, that takes a third of all this.
     let rows = sqlx::query!(
         r#"
         WITH rebuild AS (
@@ -90,7 +91,10 @@ pub async fn income(
             SELECT s.category, coalesce(s.provider_id, t.provider_id) AS provider_id,
                    coalesce(s.code, t.provider_id::text) AS code, coalesce(s.name, t.provider_id::text) AS name,
                    s.name AS known_name,
-                   provider_share($1, $2, coalesce(s.provider_id, t.provider_id), $4) AS percentage,
+                   coalesce((SELECT h.percentage FROM agent_provider_percentage h
+                             WHERE h.agent_id = $1 AND h.brand_id = $2 AND h.effective_from <= $4
+                               AND h.provider_id = coalesce(s.provider_id, t.provider_id)
+                             ORDER BY h.effective_from DESC LIMIT 1), 0) AS percentage,
                    coalesce(t.bet, 0) AS bet, coalesce(t.valid_bet, 0) AS valid_bet, coalesce(t.win, 0) AS win,
                    coalesce(t.bonus, 0) AS bonus, coalesce(t.fee, 0) AS fee, coalesce(t.royalty, 0) AS royalty,
                    coalesce(t.income, 0) AS income
