@@ -144,15 +144,25 @@ LANGUAGE sql STABLE AS $$
           FROM agent_subs_stat_daily a
           WHERE keyword IS NULL AND a.brand_id = brand AND a.agent_id = parent AND a.stat_date BETWEEN first AND last
           UNION ALL
-          SELECT CASE WHEN keyword IS NULL THEN -1 ELSE 1 END, 1, t.new_players, t.new_subs, t.active_players,
-                 t.ftd_count, t.ftd_amount, t.deposit_amount, t.deposit_count, t.withdraw_amount, t.withdraw_count,
-                 t.bet_amount, t.bet_count, t.valid_bet_amount, t.win_amount, t.bonus_amount, t.fee_amount,
-                 t.royalty_amount, t.commission
-          -- OFFSET 0: whose days are read is found out before they are read.
-          FROM (SELECT guid FROM direct_sub(parent, brand, keyword)
-                WHERE CASE WHEN keyword IS NULL THEN NOT is_live ELSE is_live AND is_named END OFFSET 0) AS s
+          SELECT -1, 1, t.new_players, t.new_subs, t.active_players, t.ftd_count,
+                 t.ftd_amount, t.deposit_amount, t.deposit_count, t.withdraw_amount, t.withdraw_count, t.bet_amount,
+                 t.bet_count, t.valid_bet_amount, t.win_amount, t.bonus_amount, t.fee_amount, t.royalty_amount,
+                 t.commission
+          FROM direct_sub(parent, brand, NULL) s
+          -- OFFSET 0: the few subs first, then their days, whatever the planner thinks of either.
+          CROSS JOIN LATERAL (SELECT * FROM agent_stat_daily d
+                              WHERE d.brand_id = brand AND d.agent_id = s.guid AND d.scope = 'team'
+                                AND d.stat_date BETWEEN first AND last OFFSET 0) AS t
+          WHERE keyword IS NULL AND NOT s.is_live
+          UNION ALL
+          SELECT 1, 1, t.new_players, t.new_subs, t.active_players, t.ftd_count,
+                 t.ftd_amount, t.deposit_amount, t.deposit_count, t.withdraw_amount, t.withdraw_count, t.bet_amount,
+                 t.bet_count, t.valid_bet_amount, t.win_amount, t.bonus_amount, t.fee_amount, t.royalty_amount,
+                 t.commission
+          FROM direct_sub(parent, brand, keyword) s
           JOIN agent_stat_daily t ON t.brand_id = brand AND t.agent_id = s.guid AND t.scope = 'team'
-               AND t.stat_date BETWEEN first AND last) AS d
+               AND t.stat_date BETWEEN first AND last
+          WHERE keyword IS NOT NULL AND s.is_live AND s.is_named) AS d
 $$;
 
 -- What an agent's players did in each of the steps that begin on `starts`, from 1; steps in which

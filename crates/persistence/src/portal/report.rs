@@ -199,9 +199,10 @@ pub fn by_day<'t>(
                d.deposit_count::bigint AS "deposit_count!", d.withdraw_amount,
                d.withdraw_count::bigint AS "withdraw_count!", d.bet_amount, d.bet_count::bigint AS "bet_count!",
                d.valid_bet_amount, d.win_amount, d.bonus_amount, d.fee_amount, d.royalty_amount, d.commission
-        FROM (SELECT guid, username, nick_name FROM direct_sub($2, $1, $3) WHERE is_live AND is_named OFFSET 0) AS s
+        FROM direct_sub($2, $1, $3) AS s
         JOIN agent_stat_daily d ON d.brand_id = $1 AND d.agent_id = s.guid AND d.scope = 'team'
              AND d.stat_date BETWEEN $4 AND $5
+        WHERE s.is_live AND s.is_named
         ORDER BY d.stat_date DESC, lower(s.username) LIMIT $6 OFFSET $7
         "#,
         scope.id().0,
